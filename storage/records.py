@@ -15,7 +15,6 @@ class Issuer:
 
     agency: str
     regency: str
-    contact_name: str
     phone: str
     email: str
     website: str

@@ -105,7 +105,9 @@ class InvalidRequest(AbsahError):
 
     code = "INVALID_REQUEST"
 
-    def __init__(self, message: str, problems: tuple[FieldProblem, ...] = (), *, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, problems: tuple[FieldProblem, ...] = (), *, code: str | None = None
+    ) -> None:
         super().__init__(message, code=code)
         self.problems = problems
 

@@ -1,0 +1,133 @@
+"""What an operator does by hand: migrate, list settings, add agencies and keys, audit."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import click
+
+from signer.parts import open_archive, open_register
+from signer.settings import Settings, load_settings
+from storage import audit as trail
+from storage import queue, units
+from storage.database import migrate as migrate_database
+from storage.database import open_database, transaction
+from storage.reconcile import discrepancies
+from storage.vocabulary import Misconfigured
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the register's database to this program's version."""
+    settings = load_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrate_database(open_database(settings.database))
+    click.echo("The register's database is up to date.")
+
+
+@click.command()
+def settings() -> None:
+    """List every setting, its value now and what it means."""
+    current = load_settings()
+    for name, field in Settings.model_fields.items():
+        # A secret's value prints as stars.
+        click.echo(f"ABSAH_{name.upper()}={getattr(current, name)}\n    {field.description}")
+
+
+@click.group()
+def agencies() -> None:
+    """Agencies and their officers."""
+
+
+@agencies.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def load_agencies(file: Path) -> None:
+    """Add the units and officers of a TOML FILE (signer/sample/regencies.toml shows its form)."""
+    register = open_register(load_settings())
+    with transaction(register.engine) as connection:
+        add_units(connection, file)
+    click.echo("Added. Create API keys with: absah api-keys new AGENCY")
+
+
+@agencies.command("list")
+def list_agencies() -> None:
+    """List the agencies."""
+    register = open_register(load_settings())
+    with transaction(register.engine) as connection:
+        for agency in units.agencies(connection):
+            click.echo(f"{agency.id}\t{agency.name}\t{', '.join(agency.types)}")
+
+
+def add_units(connection: units.Connection, file: Path) -> None:
+    """Add what a TOML file describes: ``[[unit]]`` and ``[[officer]]`` tables; logos are paths beside it.
+
+    Raises:
+        Misconfigured: the file does not have that form.
+    """
+    try:
+        described = tomllib.loads(file.read_text())
+        for entry in described.get("unit", ()):
+            logo = entry.pop("logo", None)
+            types = tuple(entry.pop("types", ()))
+            svg = (file.parent / logo).read_bytes() if logo else None
+            units.add_unit(connection, units.Unit(**entry, types=types, logo_svg=svg))
+        for entry in described.get("officer", ()):
+            defaults = {"nip": "", "rank": "", "capacity": "", "key_id": None}
+            units.add_officer(connection, units.Officer(**{**defaults, **entry}))
+    except (tomllib.TOMLDecodeError, TypeError, OSError) as error:
+        raise Misconfigured(f"{file} does not describe units and officers: {error}") from error
+
+
+@click.group("api-keys")
+def api_keys() -> None:
+    """Keys by which agencies' systems and officers call the API."""
+
+
+@api_keys.command("new")
+@click.argument("agency")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(units.SCOPES), help="May be given several times.")
+@click.option("--officer", help="Id of the officer whose key it is; needed to approve.")
+def new_api_key(agency: str, scopes: tuple[str, ...], officer: str | None) -> None:
+    """Create a key for AGENCY and show it, once."""
+    register = open_register(load_settings())
+    with transaction(register.engine) as connection:
+        units.get_unit(connection, agency)
+        if officer is not None:
+            units.get_officer(connection, agency, officer)
+        click.echo(units.new_api_key(connection, agency, scopes or ("issue", "read"), officer))
+
+
+@api_keys.command("revoke")
+@click.argument("agency")
+@click.argument("key_id")
+def revoke_api_key(agency: str, key_id: str) -> None:
+    """End the key KEY_ID of AGENCY at once (the id is the part between the underscores)."""
+    register = open_register(load_settings())
+    with transaction(register.engine) as connection:
+        units.revoke_api_key(connection, agency, key_id)
+    click.echo("Revoked.")
+
+
+@click.command()
+@click.argument("agency")
+@click.argument("document")
+def unblock(agency: str, document: str) -> None:
+    """Let a BLOCKED document go on, once its cause is mended."""
+    if not queue.unblock(open_register(load_settings()), agency, document):
+        raise Misconfigured("This document is not blocked.", code="NOT_BLOCKED")
+    click.echo("The worker takes it up again.")
+
+
+@click.command()
+def audit() -> None:
+    """Check the audit chain, the number series and the archive; exit 1 if anything is amiss."""
+    current = load_settings()
+    register, archive = open_register(current), open_archive(current)
+    with transaction(register.engine) as connection:
+        trail.chain(connection)
+        found = [*trail.verify_chain(connection), *discrepancies(connection, archive)]
+    for sentence in found:
+        click.echo(sentence)
+    click.echo(f"{len(found)} discrepancies." if found else "Audit chain, numbers, signatures and archive agree.")
+    raise SystemExit(1 if found else 0)

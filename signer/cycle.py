@@ -1,0 +1,247 @@
+"""The issuing cycle: one function, eight steps, the same numbers as docs/issue-cycle.md.
+
+The exact bytes are frozen before the document key is touched, and every step persists what it
+made before the next one begins. So whatever happens (a killed worker, a lost reply, two workers
+on one document) the cycle is run again and goes on where it stopped: one number, one hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from templates.render import Renderer
+from verifier.by_file import FileAnswer
+
+from keys.provider import KeyRing
+from signer import signature
+from signer.composition import compose
+from signer.timestamp import TimeStampAuthority
+from storage import queue, steps
+from storage.archive import Archive, final_key, staging_key
+from storage.queue import Claim
+from storage.reading import Document, Slot, read_document
+from storage.register import Register
+from storage.vocabulary import AbsahError, DocumentState
+from templates.catalogue import Catalogue
+
+
+class SelfCheckFailed(AbsahError):
+    """Our own verifier would not accept what we were about to issue."""
+
+    code = "SELF_CHECK_FAILED"
+
+
+class TemplateChanged(AbsahError):
+    """The type's template is not the one that the request was validated against."""
+
+    code = "TEMPLATE_CHANGED"
+
+
+class Notifier(Protocol):
+    """Tells the outside about an event, at least once; the notice's id lets it recognise a repetition."""
+
+    def deliver(self, notice: steps.Notice) -> None:
+        """Deliver durably, or raise `storage.vocabulary.Unavailable`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What the cycle works with. Only the worker has one: it is the only process with a key ring."""
+
+    register: Register
+    archive: Archive
+    catalogue: Catalogue
+    renderer: Renderer
+    keys: KeyRing
+    timestamps: TimeStampAuthority
+    inspect: Callable[[bytes], FileAnswer]
+    notifier: Notifier
+    development: bool
+
+
+def issue(workshop: Workshop, claim: Claim) -> None:
+    """Take a claimed document from wherever it stands to ISSUED, or until it has to wait.
+
+    Raises:
+        FenceLost: another worker took over; nothing more was written.
+        Unavailable: the TSA, the archive or the database is down; the document waits in its state.
+        AbsahError: it cannot be issued as it is; a human has to look at it.
+    """
+    # 1. Request. signer/requests.py validated, numbered and recorded it; what it fixed is read here.
+    document = read_document(workshop.register, claim.agency_id, claim.document_id)
+
+    # 2. Claim. The caller holds it: every write below names its fence and the state it expects.
+    held = claim
+
+    for slot in document.slots:
+        # 3. Prepare. The first slot's bytes come from the renderer, a later slot's from the earlier one.
+        if _is_next(held, slot):
+            frozen = _freeze(workshop, document, held, slot)
+            workshop.archive.put_once(_staging(held, frozen.sha256), frozen.pdf)
+            held = steps.record_freeze(
+                workshop.register, held, slot.ordinal, frozen.sha256, frozen.digest, frozen.byte_range
+            )
+        if held.slot != slot.ordinal:
+            continue
+
+        # 4. Sign. The intention is committed first; the key then sees a digest that can no longer change.
+        if held.state == DocumentState.PREPARED:
+            if queue.waits_for_approval(workshop.register, held):
+                queue.wait_for_approval(workshop.register, held)
+                return
+            key = workshop.keys.key(slot.key_id)
+            prepared = steps.frozen_slot(workshop.register, held, slot.ordinal)
+            frozen_pdf = workshop.archive.read(_staging(held, prepared.frozen_sha256))
+            digest = signature.covered_digest(frozen_pdf, prepared.byte_range)
+            frozen_sha256 = hashlib.sha256(frozen_pdf).hexdigest()
+            steps.record_intent(workshop.register, held, slot.ordinal, frozen_sha256, digest)
+            cms = signature.sign(digest, key)
+            held = steps.record_cms(workshop.register, held, slot.ordinal, cms)
+
+        # 5. Timestamp. The token is believed only after we have checked it ourselves.
+        if held.state == DocumentState.SIGNED:
+            signed = steps.frozen_slot(workshop.register, held, slot.ordinal)
+            assert signed.cms is not None  # noqa: S101 - SIGNED means that step 4 persisted it
+            token = workshop.timestamps.stamp(signature.signature_value(signed.cms))
+            held = steps.record_token(workshop.register, held, slot.ordinal, token.der, token.time)
+
+    # 6. Store. A pure function of what was persisted, accepted by our own verifier, read back by hash.
+    if held.state == DocumentState.TIMESTAMPED:
+        pdf = _assemble(workshop, held, document.slots[-1])
+        answer = _check_own_output(workshop, pdf, expected=len(document.slots))
+        sha256 = hashlib.sha256(pdf).hexdigest()
+        key_in_archive = final_key(held.agency_id, sha256)
+        workshop.archive.put_once(key_in_archive, pdf, retain_until=document.retain_until)
+        if workshop.archive.read(key_in_archive) != pdf:
+            raise SelfCheckFailed(
+                "The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT"
+            )
+        held = steps.record_stored(workshop.register, held, sha256, len(pdf), answer.signatures[-1].level)
+
+    # 7. Issue. The only commit point: before it nothing is downloadable or registered as in force.
+    if held.state == DocumentState.STORED:
+        held = steps.record_issue(workshop.register, held)
+        _clear_staging(workshop, held, document)
+
+    # 8. Notify. At least once; the outbox row's own id makes a repetition harmless.
+    notify(workshop, document.id)
+
+
+def notify(workshop: Workshop, document_id: str | None = None) -> int:
+    """Deliver what the outbox holds, of one document or of all; returns how many notices."""
+    notices = steps.unsent(workshop.register, document_id)
+    for notice in notices:
+        workshop.notifier.deliver(notice)
+        steps.mark_sent(workshop.register, notice)
+    return len(notices)
+
+
+def _is_next(held: Claim, slot: Slot) -> bool:
+    if slot.ordinal == 1:
+        return held.state == DocumentState.ALLOCATED
+    return held.state == DocumentState.TIMESTAMPED and held.slot == slot.ordinal - 1
+
+
+def _freeze(workshop: Workshop, document: Document, held: Claim, slot: Slot) -> signature.Frozen:
+    key = workshop.keys.key(slot.key_id)
+    at = datetime.fromtimestamp(document.created_at / 1000, UTC)
+    reserved = signature.reserved_size(key, workshop.timestamps.token_size)
+    if slot.ordinal > 1:
+        earlier = document.slots[slot.ordinal - 2]
+        base, fields = _assemble(workshop, held, earlier), ()
+    else:
+        document_type = workshop.catalogue.get(document.type)
+        if document_type.template_hash != document.template_hash:
+            raise TemplateChanged(
+                "The template changed after the request was accepted; annul the document and request it anew."
+            )
+        rendered = workshop.renderer.render(
+            compose(
+                document_type,
+                document.fields,
+                number=document.number,
+                code=document.code,
+                url=document.url,
+                issued_on=document.issued_on,
+                valid_from=document.valid_from,
+                valid_until=document.valid_until,
+                agency=document.agency,
+                regency=document.regency,
+                officers=tuple(each.officer for each in document.slots),
+                created=at,
+                specimen=document.specimen,
+                development=workshop.development,
+            )
+        )
+        base = rendered.pdf
+        fields = tuple(
+            signature.SignatureField(
+                name=_field_name(box.ordinal),
+                page=box.page,
+                x0=box.x0,
+                y0=box.y0,
+                x1=box.x1,
+                y1=box.y1,
+                tooltip=f"Tanda tangan elektronik {document.slots[box.ordinal - 1].officer.office}",
+            )
+            for box in rendered.boxes
+        )
+    return signature.freeze(
+        base,
+        fields=fields,
+        slot=slot.ordinal,
+        certify=slot.ordinal == 1,
+        signer_name=slot.officer.name,
+        reason=f"Menerbitkan {document.number}",
+        location=document.regency.name,
+        at=at,
+        reserved=reserved,
+    )
+
+
+def _assemble(workshop: Workshop, held: Claim, slot: Slot) -> bytes:
+    """The signed file up to ``slot``: the same bytes at every attempt."""
+    gathered = steps.frozen_slot(workshop.register, held, slot.ordinal)
+    if gathered.cms is None or gathered.token is None:
+        raise AbsahError("The signature of an earlier slot is incomplete.", code="NOT_SIGNED")
+    frozen_pdf = workshop.archive.read(_staging(held, gathered.frozen_sha256))
+    if hashlib.sha256(frozen_pdf).hexdigest() != gathered.frozen_sha256:
+        raise AbsahError("The staging area returned other bytes than were frozen.", code="STAGING_CORRUPT")
+    cms = signature.embed_timestamp(gathered.cms, gathered.token)
+    return signature.assemble(frozen_pdf, gathered.byte_range, cms)
+
+
+def _check_own_output(workshop: Workshop, pdf: bytes, expected: int) -> FileAnswer:
+    """The file half of the public check, on what is about to become evidence."""
+    answer = workshop.inspect(pdf)
+    signatures = answer.signatures
+    doubts = [finding.code for finding in answer.findings if finding.severity != "info"]
+    sound = len(signatures) == expected and all(
+        each.integrity == "intact"
+        and each.changes in ("none", "permitted")
+        and each.trust == "trusted"
+        and each.level == "PAdES-B-T"
+        for each in signatures
+    )
+    if not sound or doubts or signatures[-1].covers != "whole_file":
+        raise SelfCheckFailed(f"Our own check refused the signed file: {', '.join(doubts) or 'signature'}.")
+    return answer
+
+
+def _clear_staging(workshop: Workshop, held: Claim, document: Document) -> None:
+    for slot in document.slots:
+        frozen = steps.frozen_slot(workshop.register, held, slot.ordinal)
+        workshop.archive.remove_staging(_staging(held, frozen.frozen_sha256))
+
+
+def _staging(held: Claim, sha256: str) -> str:
+    return staging_key(held.agency_id, held.document_id, sha256)
+
+
+def _field_name(ordinal: int) -> str:
+    return f"Signature{ordinal}"

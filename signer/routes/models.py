@@ -1,0 +1,118 @@
+"""The bodies of the agencies' API, as OpenAPI shows them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from storage.vocabulary import DocumentState, ReasonClass, Status
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class OverrideBody(_Body):
+    """A doubtful value that an officer takes for genuine."""
+
+    code: Annotated[str, Field(max_length=60, examples=["NIK_BIRTH_MISMATCH"])]
+    reason: Annotated[
+        str, Field(min_length=5, max_length=500, examples=["Sesuai akta kelahiran yang diperlihatkan"])
+    ]
+
+
+class RecipientBody(_Body):
+    """Whom to tell when the document is issued."""
+
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["warga@example.org"])]
+
+
+class IssueBody(_Body):
+    """What an agency asks for; ``fields`` as the document type describes them (``absah types TYPE``)."""
+
+    type: Annotated[str, Field(max_length=80, examples=["surat-keterangan-penelitian"])]
+    fields: dict[str, Any]
+    valid_from: Annotated[
+        date | None, Field(description="First day in force; the day of issue if absent")
+    ] = None
+    recipient: RecipientBody | None = None
+    overrides: Annotated[list[OverrideBody], Field(max_length=20)] = []
+    officer: Annotated[str | None, Field(max_length=40, description="Who answers for the overrides")] = None
+
+    @field_validator("recipient", mode="before")
+    @classmethod
+    def _plain_address(cls, value: Any) -> Any:
+        # An address alone is what most callers have; it means the same.
+        return {"email": value} if isinstance(value, str) else value
+
+
+class ApproveBody(_Body):
+    """The SHA-256 of the prepared PDF that the officer has seen."""
+
+    digest: Annotated[str, Field(pattern="^[0-9A-Fa-f]{64}$", examples=["9f86d081884c7d65" * 4])]
+
+
+class ChangeBody(_Body):
+    """Why a document's status changes. The public sees ``reason``; ``note`` stays in the agency."""
+
+    reason: Annotated[ReasonClass, Field(examples=["place_changed"])]
+    note: Annotated[str, Field(max_length=2000, examples=["Surat permohonan tanggal 3 Maret 2026"])] = ""
+    officer: Annotated[str | None, Field(max_length=40, description="Only with a system's key")] = None
+
+
+class RevokeBody(ChangeBody):
+    """``effective_on``: first day on which it is no longer in force; today if absent."""
+
+    effective_on: date | None = None
+
+
+class SupersedeBody(ChangeBody):
+    """The replacement: the id of an issued document, or the fields of a new one (then with Idempotency-Key)."""
+
+    successor: Annotated[str | None, Field(max_length=36)] = None
+    fields: dict[str, Any] | None = None
+    valid_from: date | None = None
+    recipient: RecipientBody | None = None
+    overrides: Annotated[list[OverrideBody], Field(max_length=20)] = []
+
+
+class AcceptedAnswer(BaseModel):
+    """The same for every retry of a request."""
+
+    id: str
+    number: Annotated[str, Field(examples=["503/001/SIPD/DPMPTSP/2026"])]
+    code: Annotated[str, Field(examples=["7K3M9QX2R4TPXA"])]
+    url: Annotated[str, Field(examples=["https://cek.example.go.id/d/7K3M9QX2R4TPXA"])]
+    state_url: str
+
+
+class EventAnswer(BaseModel):
+    """One line of a document's history."""
+
+    kind: str
+    effective_on: date
+    reason: ReasonClass | None
+    officer: str | None
+
+
+class DocumentAnswer(BaseModel):
+    """Where a document stands. ``waiting_for`` names what an unfinished one waits for."""
+
+    id: str
+    type: str
+    number: str
+    code: str
+    url: str
+    state: DocumentState
+    state_reason: str | None
+    waiting_for: Annotated[str | None, Field(examples=["APPROVAL"])]
+    status: Status
+    issued_on: date
+    valid_from: date
+    valid_until: date | None
+    prepared_sha256: Annotated[str | None, Field(description="What an approval has to name")]
+    sha256: Annotated[str | None, Field(description="Of the issued PDF")]
+    superseded_by: Annotated[str | None, Field(description="The successor's number")]
+    events: list[EventAnswer]

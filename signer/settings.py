@@ -1,0 +1,105 @@
+"""The settings of the issuing side, from environment variables ``ABSAH_*``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.database import sqlite_url
+from storage.vocabulary import Misconfigured
+
+
+class Settings(BaseSettings):
+    """Each field is ``ABSAH_`` and its name in capitals. `absah settings` lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="ABSAH_", frozen=True, extra="ignore")
+
+    env: Literal["development", "production"] = Field(
+        "development", description="production refuses the development PKI and the specimens"
+    )
+    data: Path = Field(Path("data"), description="folder of the embedded default: register, archive, keys")
+    public_url: str | None = Field(None, description="address of the verification pages, as in the QR codes")
+    database_url: str | None = Field(
+        None, description="PostgreSQL URL; a SQLite file in the data folder if unset"
+    )
+    master_key_file: Path | None = Field(
+        None, description="32 random bytes that wrap the agencies' data keys"
+    )
+    types: Path | None = Field(None, description="folder with further document types")
+    keys_file: Path | None = Field(
+        None, description="TOML list of PKCS#12 files; the development PKI if unset"
+    )
+    trust: Path | None = Field(None, description="folder of root certificates (PEM); DATA/trust if unset")
+    tsa_url: str | None = Field(
+        None, description="time-stamp authority (RFC 3161); the development one if unset"
+    )
+    tsa_timeout: float = Field(10, gt=0, le=60, description="seconds to wait for the time-stamp authority")
+    s3_endpoint: str | None = Field(None, description="host:port of an S3 server; a local folder if unset")
+    s3_bucket: str = Field("absah", description="bucket of the archive, with object lock")
+    s3_access_key: str = Field("", description="S3 access key")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret key")
+    s3_region: str = Field("us-east-1", description="S3 region")
+    s3_secure: bool = Field(True, description="HTTPS to the S3 server")
+
+    @property
+    def development(self) -> bool:
+        """Whether the development PKI may sign."""
+        return self.env == "development"
+
+    @property
+    def database(self) -> str:
+        """The database URL in effect."""
+        return self.database_url or sqlite_url(self.data / "register.db")
+
+    @property
+    def master_key(self) -> Path:
+        """The master key file in effect."""
+        return self.master_key_file or self.data / "secrets" / "master.key"
+
+    @property
+    def trust_folder(self) -> Path:
+        """The folder of trusted roots in effect."""
+        return self.trust or self.data / "trust"
+
+
+def load_settings(**changes: object) -> Settings:
+    """The settings from the environment; ``changes`` (from a command line) win.
+
+    Raises:
+        Misconfigured: a value is wrong, or two cannot go together.
+    """
+    try:
+        settings = Settings(**{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ABSAH_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise Misconfigured(f"{name}: {first['msg']}. Run “absah settings” for what it may be.") from error
+    _check_together(settings)
+    return settings
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.public_url is not None:
+        parts = urlsplit(settings.public_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+            raise Misconfigured("ABSAH_PUBLIC_URL has to be like https://cek.example.go.id, without a path.")
+    if settings.development:
+        return
+    missing = [
+        name
+        for name, value in (
+            ("ABSAH_KEYS_FILE", settings.keys_file),
+            ("ABSAH_TSA_URL", settings.tsa_url),
+            ("ABSAH_PUBLIC_URL", settings.public_url),
+            ("ABSAH_MASTER_KEY_FILE", settings.master_key_file),
+        )
+        if value is None
+    ]
+    if missing:
+        raise Misconfigured(f"In production (ABSAH_ENV) these settings are needed too: {', '.join(missing)}.")
+    if not str(settings.public_url).startswith("https://"):
+        raise Misconfigured("In production ABSAH_PUBLIC_URL has to begin with https://.")

@@ -1,0 +1,95 @@
+"""The worker: claims documents from the database and moves each one on. The only process with a key.
+
+One loop does everything that must happen without anybody asking: unfinished documents (also those
+of a worker that died), notices in the outbox, the audit chain. `work_on` is what a message from a
+broker calls too; the message only says which document to look at.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from signer.cycle import Workshop, issue, notify
+from storage import audit, queue
+from storage.database import transaction
+from storage.queue import Claim, FenceLost
+from storage.vocabulary import AbsahError, Unavailable
+
+log = structlog.get_logger("worker")
+
+IDLE_SECONDS = 0.1
+SWEEP_SECONDS = 5.0
+
+
+def work_on(workshop: Workshop, agency_id: str, document_id: str) -> bool:
+    """Claim one document and move it on; False when there was nothing to do for us."""
+    claim = queue.claim(workshop.register, agency_id, document_id)
+    if claim is None:
+        return False
+    _move_on(workshop, claim)
+    return True
+
+
+def work_on_next(workshop: Workshop) -> bool:
+    """Move on the document that has waited longest; False when none waits."""
+    claim = queue.claim_next(workshop.register)
+    if claim is None:
+        return False
+    _move_on(workshop, claim)
+    return True
+
+
+def sweep(workshop: Workshop) -> None:
+    """Deliver notices that a crash left in the outbox, and chain the audit rows."""
+    notify(workshop)
+    with transaction(workshop.register.engine) as connection:
+        audit.chain(connection)
+
+
+def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float]) -> None:
+    """The loop: until ``stop`` is set, finishing the document at hand first."""
+    swept = float("-inf")
+    while not stop.is_set():
+        try:
+            busy = work_on_next(workshop)
+            if clock() - swept >= SWEEP_SECONDS:
+                swept = clock()
+                sweep(workshop)
+        except AbsahError as error:
+            # The database itself is away: nothing can be recorded, so only wait and try again.
+            log.warning("worker.waiting", code=error.code)
+            stop.wait(1.0)
+            continue
+        if not busy:
+            stop.wait(IDLE_SECONDS)
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Let SIGTERM and SIGINT end the loop after the document at hand."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+
+def _move_on(workshop: Workshop, claim: Claim) -> None:
+    register = workshop.register
+    bound = log.bind(document=claim.document_id, fence=claim.fence)
+    try:
+        issue(workshop, claim)
+        bound.info("document.moved_on")
+    except FenceLost:
+        bound.warning("document.fence_lost")
+    except Unavailable as error:
+        bound.warning("document.waits", code=error.code)
+        queue.release(register, claim, error, waits=True)
+    except AbsahError as error:
+        # No retry can help: our own check, the key or the approval said no.
+        bound.error("document.blocked", code=error.code)
+        queue.block(register, claim, error)
+    except Exception as error:
+        # Anything else may pass; ten times it may not. The class is logged, never the message.
+        bound.error("document.failed", error=type(error).__name__)
+        queue.release(register, claim, AbsahError("Unexpected error.", code=type(error).__name__[:40]))

@@ -1,0 +1,87 @@
+"""The contract of the archive: where documents' bytes live.
+
+Final documents are stored under their own SHA-256, once, locked and kept; staging objects are the
+frozen bytes between preparation and issue, unlocked. An implementation keeps three promises:
+when `put_once` returns, the object is durable; an object is never replaced by another; `read`
+returns what was put or raises.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from storage.vocabulary import AbsahError, Unavailable
+
+
+class ArchiveUnavailable(Unavailable):
+    """The archive does not answer; documents wait in their state."""
+
+    code = "ARCHIVE_UNAVAILABLE"
+
+
+class ArchiveFull(Unavailable):
+    """The archive has no room left; documents wait until it has."""
+
+    code = "STORAGE_FULL"
+
+
+class ObjectMissing(AbsahError):
+    """The archive answers and has no such object."""
+
+    code = "OBJECT_MISSING"
+
+
+class ObjectDiffers(AbsahError):
+    """Another object already stands under this key; it was left as it is."""
+
+    code = "OBJECT_DIFFERS"
+
+
+class Archive(Protocol):
+    """Objects by key."""
+
+    def put_once(self, key: str, data: bytes, *, retain_until: date | None = None) -> None:
+        """Store ``data`` under ``key``, locked until ``retain_until`` where given.
+
+        Putting the same bytes again is no error: an interrupted attempt is simply repeated.
+
+        Raises:
+            ObjectDiffers: the key holds other bytes.
+            ArchiveUnavailable: the archive does not answer.
+            ArchiveFull: there is no room.
+        """
+        ...
+
+    def read(self, key: str) -> bytes:
+        """The object's bytes.
+
+        Raises:
+            ObjectMissing: there is none.
+            ArchiveUnavailable: the archive does not answer.
+        """
+        ...
+
+    def remove_staging(self, key: str) -> None:
+        """Delete a staging object; missing is fine. Final keys are refused."""
+        ...
+
+    def ping(self) -> None:
+        """Raise `ArchiveUnavailable` unless objects can be written."""
+        ...
+
+
+def final_key(agency_id: str, sha256: str) -> str:
+    """Where an issued document lives."""
+    return f"{agency_id}/final/{sha256[:2]}/{sha256}.pdf"
+
+
+def staging_key(agency_id: str, document_id: str, sha256: str) -> str:
+    """Where frozen bytes wait for their signature."""
+    return f"{agency_id}/staging/{document_id}/{sha256}.pdf"
+
+
+def require_staging(key: str) -> None:
+    """Guard of `Archive.remove_staging`: only staging objects may ever be deleted."""
+    if "/staging/" not in key:
+        raise AbsahError("Only staging objects can be removed.", code="NOT_STAGING")

@@ -1,0 +1,133 @@
+"""Opening the register's database: SQLite or PostgreSQL, to write or only to read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from storage.vocabulary import Misconfigured, Unavailable
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_WAIT_FOR_WRITER_MS = 15_000
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a register in one file."""
+    return f"sqlite:///{file}"
+
+
+def open_database(url: str) -> Engine:
+    """The database of the issuing side, which may write."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, pool_size=10)
+    engine = create_engine(url, connect_args={"timeout": _WAIT_FOR_WRITER_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:
+        # The driver would begin its own deferred transactions; ours begin below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL: a commit that was answered survives a power cut.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # IMMEDIATE takes the write lock at once: no transaction fails half way because of another.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def open_database_to_read(url: str) -> Engine:
+    """The database of the public side. SQLite is opened read-only; on PostgreSQL the role decides."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
+    file = make_url(url).database
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, check_same_thread=False)
+        connection.isolation_level = None
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    return create_engine("sqlite://", creator=connect, isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction; whatever happens inside happens whole or not at all.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except OperationalError as error:
+        raise Unavailable("The register's database does not answer.", code="DATABASE_UNAVAILABLE") from error
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to this program's version; refuse a database of a newer one."""
+    check_not_newer(engine)
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), "head")
+        connection.commit()
+
+
+def check_version(engine: Engine) -> None:
+    """Refuse a database that this program would misread.
+
+    Raises:
+        Misconfigured: the schema is newer than the program, or still to be migrated.
+    """
+    if check_not_newer(engine) != ScriptDirectory(str(_MIGRATIONS)).get_current_head():
+        raise Misconfigured(
+            "The register's database is older than this program. Run: absah migrate", code="DATABASE_OLD"
+        )
+
+
+def check_not_newer(engine: Engine) -> str | None:
+    """The schema's revision, None when empty.
+
+    Raises:
+        Misconfigured: this program does not know the revision.
+    """
+    try:
+        with engine.connect() as connection:
+            revision = MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise Misconfigured(
+            "The register's database cannot be opened; check ABSAH_DATABASE_URL, and that the data folder is"
+            " writable.",
+            code="DATABASE_CLOSED",
+        ) from error
+    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise Misconfigured(
+            f"The register's database has version {revision}, which is newer than this program. Use the newer"
+            " program, or restore the backup made before the upgrade.",
+            code="DATABASE_NEWER",
+        )
+    return revision
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config

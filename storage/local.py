@@ -1,0 +1,99 @@
+"""The archive in a local directory: written once, fsynced, read-only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from datetime import date
+from pathlib import Path
+
+from storage.archive import ArchiveFull, ArchiveUnavailable, ObjectDiffers, ObjectMissing, require_staging
+
+
+class LocalArchive:
+    """Objects as files below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / "incoming"
+        try:
+            self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def put_once(self, key: str, data: bytes, *, retain_until: date | None = None) -> None:
+        """See `storage.archive.Archive`; retention is the register's word here, the file is read-only."""
+        target = self._root / key
+        temporary = self._incoming / uuid.uuid4().hex
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_durably(temporary, data)
+            try:
+                # A hard link appears whole or not at all, and never replaces what is there.
+                os.link(temporary, target)
+                _sync_directories(target.parent, self._root)
+            except FileExistsError:
+                if target.read_bytes() != data:
+                    raise ObjectDiffers("The archive holds another object under this key.") from None
+            finally:
+                temporary.unlink()
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def read(self, key: str) -> bytes:
+        """See `storage.archive.Archive`."""
+        try:
+            return (self._root / key).read_bytes()
+        except FileNotFoundError:
+            raise ObjectMissing("The archive has no such object.") from None
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def remove_staging(self, key: str) -> None:
+        """See `storage.archive.Archive`."""
+        require_staging(key)
+        try:
+            (self._root / key).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def ping(self) -> None:
+        """See `storage.archive.Archive`."""
+        probe = self._incoming / uuid.uuid4().hex
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise _unavailable(error) from error
+
+
+def _write_durably(file: Path, data: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _sync_directories(directory: Path, root: Path) -> None:
+    """Make the new name durable, and those of the folders that were made for it."""
+    while True:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if directory == root:
+            return
+        directory = directory.parent
+
+
+def _unavailable(error: OSError) -> ArchiveUnavailable | ArchiveFull:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ArchiveFull("The archive's disk is full.")
+    return ArchiveUnavailable(f"The archive folder cannot be used: {error.strerror}.")

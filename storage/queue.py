@@ -1,0 +1,250 @@
+"""The database is the queue: who works on which document, until when, and what happens on failure.
+
+A claim raises the document's fence; every later write of the cycle names the fence it was given,
+so a worker that was overtaken (paused, cut off, presumed dead) can change nothing any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, not_, select, update
+
+from storage import audit
+from storage.database import transaction
+from storage.register import Register
+from storage.rows import awaits_approval
+from storage.tables import document, now_ms
+from storage.vocabulary import AbsahError, DocumentState
+
+LEASE_MS = 90_000
+MAX_ATTEMPTS = 10
+_BACKOFF_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000)
+
+_UNFINISHED = (
+    DocumentState.ALLOCATED,
+    DocumentState.PREPARED,
+    DocumentState.SIGNED,
+    DocumentState.TIMESTAMPED,
+    DocumentState.STORED,
+)
+
+
+class FenceLost(AbsahError):
+    """Another worker holds the document now, or its state changed; this one must stop touching it."""
+
+    code = "FENCE_LOST"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to move one document on, as long as its fence is the newest."""
+
+    agency_id: str
+    document_id: str
+    fence: int
+    state: DocumentState
+    slot: int
+
+    def at(self, state: DocumentState, slot: int | None = None) -> Claim:
+        """The same claim after a step has been committed."""
+        return replace(self, state=state, slot=self.slot if slot is None else slot)
+
+
+def claim(register: Register, agency_id: str, document_id: str) -> Claim | None:
+    """Claim one document; None when it is finished, waits, or somebody else holds it."""
+    with transaction(register.engine) as connection:
+        return _claim(
+            connection,
+            and_(document.c.agency_id == agency_id, document.c.id == document_id),
+            ignore_backoff=True,
+        )
+
+
+def claim_next(register: Register) -> Claim | None:
+    """Claim whichever unfinished document has waited longest; None when nothing is to be done."""
+    with transaction(register.engine) as connection:
+        due = (
+            select(document.c.agency_id, document.c.id)
+            .where(_claimable(ignore_backoff=False))
+            .order_by(document.c.next_attempt_at, document.c.created_at)
+            .limit(1)
+        )
+        if connection.dialect.name == "postgresql":
+            due = due.with_for_update(skip_locked=True)
+        row = connection.execute(due).first()
+        if row is None:
+            return None
+        return _claim(
+            connection,
+            and_(document.c.agency_id == row.agency_id, document.c.id == row.id),
+            ignore_backoff=False,
+        )
+
+
+def advance(
+    connection: Connection, held: Claim, state: DocumentState, slot: int | None = None, **values: Any
+) -> Claim:
+    """Commit a step: only while ours is the newest fence and the state is the one we saw.
+
+    Raises:
+        FenceLost: it is not; nothing is written.
+    """
+    changed = connection.execute(
+        update(document)
+        .where(
+            document.c.agency_id == held.agency_id,
+            document.c.id == held.document_id,
+            document.c.fence == held.fence,
+            document.c.state == held.state,
+            document.c.slot == held.slot,
+        )
+        .values(
+            state=state,
+            slot=held.slot if slot is None else slot,
+            # Each step renews the lease, and a step forward proves that the document is no poison.
+            lease_until=now_ms() + LEASE_MS,
+            attempts=0,
+            last_error=None,
+            **values,
+        )
+    )
+    if changed.rowcount != 1:
+        raise FenceLost("Another worker has taken over this document.")
+    return held.at(state, slot)
+
+
+def release(register: Register, held: Claim, error: AbsahError | None = None, *, waits: bool = False) -> None:
+    """Give the document back: for later when a part is down (``waits``), or after a failed attempt.
+
+    A part that is down never uses up attempts; ten failed ones block the document for a human.
+    """
+    with transaction(register.engine) as connection:
+        row = connection.execute(select(document.c.attempts).where(_held(held)).with_for_update()).first()
+        if row is None:
+            return
+        pause = _BACKOFF_MS[min(max(row.attempts - 1, 0), len(_BACKOFF_MS) - 1)]
+        values: dict[str, Any] = {
+            "lease_until": 0,
+            "next_attempt_at": now_ms() + pause,
+            "last_error": error.code if error else None,
+        }
+        if waits:
+            values["attempts"] = max(row.attempts - 1, 0)
+            values["next_attempt_at"] = now_ms() + _BACKOFF_MS[2]
+        connection.execute(update(document).where(_held(held)).values(**values))
+
+
+def waits_for_approval(register: Register, held: Claim) -> bool:
+    """Whether the claimed document may not be signed yet."""
+    with transaction(register.engine) as connection:
+        return (
+            connection.execute(select(document.c.id).where(_held(held), awaits_approval())).first()
+            is not None
+        )
+
+
+def wait_for_approval(register: Register, held: Claim) -> None:
+    """Give a prepared document back until an officer approves it."""
+    with transaction(register.engine) as connection:
+        connection.execute(
+            update(document).where(_held(held)).values(lease_until=0, attempts=0, last_error=None)
+        )
+
+
+def block(register: Register, held: Claim, error: AbsahError) -> None:
+    """Stop a document that no retry can help, for a human to look at."""
+    with transaction(register.engine) as connection:
+        changed = connection.execute(
+            update(document)
+            .where(_held(held))
+            .values(
+                state=DocumentState.BLOCKED,
+                # What it takes to go on after the cause is mended: see `unblock`.
+                state_reason=f"{error.code}@{held.state}",
+                last_error=error.code,
+                lease_until=0,
+            )
+        )
+        if changed.rowcount == 1:
+            audit.record(
+                connection, held.agency_id, "worker", "document.blocked", held.document_id, code=error.code
+            )
+
+
+def unblock(register: Register, agency_id: str, document_id: str) -> bool:
+    """Let a blocked document go on from the state it stopped in; False when it is not blocked."""
+    with transaction(register.engine) as connection:
+        where = and_(
+            document.c.agency_id == agency_id,
+            document.c.id == document_id,
+            document.c.state == DocumentState.BLOCKED,
+        )
+        row = connection.execute(select(document.c.state_reason).where(where)).first()
+        if row is None:
+            return False
+        state = DocumentState(row.state_reason.rpartition("@")[2])
+        connection.execute(
+            update(document)
+            .where(where)
+            .values(state=state, state_reason=None, last_error=None, attempts=0, next_attempt_at=0)
+        )
+        audit.record(connection, agency_id, "operator", "document.unblocked", document_id)
+        return True
+
+
+def _claimable(*, ignore_backoff: bool) -> ColumnElement[bool]:
+    conditions = [
+        document.c.state.in_(_UNFINISHED),
+        document.c.lease_until <= now_ms(),
+        not_(awaits_approval()),
+    ]
+    if not ignore_backoff:
+        conditions.append(document.c.next_attempt_at <= now_ms())
+    return and_(*conditions)
+
+
+def _claim(connection: Connection, which: ColumnElement[bool], *, ignore_backoff: bool) -> Claim | None:
+    row = connection.execute(
+        update(document)
+        .where(which, _claimable(ignore_backoff=ignore_backoff))
+        .values(
+            fence=document.c.fence + 1,
+            lease_until=now_ms() + LEASE_MS,
+            # Counted before the work: a document that kills its worker is counted too.
+            attempts=document.c.attempts + 1,
+        )
+        .returning(
+            document.c.agency_id,
+            document.c.id,
+            document.c.fence,
+            document.c.state,
+            document.c.slot,
+            document.c.attempts,
+        )
+    ).first()
+    if row is None:
+        return None
+    held = Claim(row.agency_id, row.id, row.fence, DocumentState(row.state), row.slot)
+    if row.attempts > MAX_ATTEMPTS:
+        connection.execute(
+            update(document)
+            .where(_held(held))
+            .values(
+                state=DocumentState.BLOCKED, state_reason=f"TOO_MANY_ATTEMPTS@{held.state}", lease_until=0
+            )
+        )
+        audit.record(
+            connection, row.agency_id, "worker", "document.blocked", row.id, code="TOO_MANY_ATTEMPTS"
+        )
+        return None
+    return held
+
+
+def _held(held: Claim) -> ColumnElement[bool]:
+    return and_(
+        document.c.agency_id == held.agency_id,
+        document.c.id == held.document_id,
+        document.c.fence == held.fence,
+    )

@@ -1,0 +1,346 @@
+"""The register's first write: accepting a document, in one transaction, and reading it back.
+
+What a document is (type, number, code, dates, fields, signers) is fixed here for good. How it
+moves on is in `storage.steps`, how its status changes after issue in `storage.status`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from storage import audit, code, compare
+from storage.confidential import Vault
+from storage.database import transaction
+from storage.limits import check_limits, check_predecessor
+from storage.tables import (
+    document,
+    document_content,
+    document_relation,
+    now_ms,
+    outbox,
+    public_record,
+    recipient,
+    request,
+    series,
+    signature,
+)
+from storage.units import Officer, Unit
+from storage.vocabulary import Conflict, DocumentState, ReasonClass
+
+
+@dataclass(frozen=True)
+class NewSlot:
+    """A signature that the document will carry, and who gives it."""
+
+    role: str
+    kind: str
+    officer: Officer
+
+
+@dataclass(frozen=True)
+class Predecessor:
+    """The document that the new one replaces on the day of its issue."""
+
+    document_id: str
+    reason_class: ReasonClass
+    note: str
+    officer_id: str
+
+
+@dataclass(frozen=True)
+class Override:
+    """A warning that an officer accepted as genuine, with the reason."""
+
+    code: str
+    reason: str
+    officer_id: str
+
+
+@dataclass(frozen=True)
+class NewDocument:
+    """Everything that step 1 fixes. ``number`` turns the sequence into the printed number."""
+
+    type: str
+    family: str
+    type_label: Mapping[str, str]
+    template_hash: str
+    series: str
+    number: Callable[[int], str]
+    issued_on: date
+    valid_from: date
+    valid_until: date | None
+    retain_until: date
+    slots: tuple[NewSlot, ...]
+    needs_approval: bool
+    specimen: bool
+    fields: Mapping[str, Any]
+    holder_name: str
+    holder: tuple[str, ...]
+    place: tuple[str, ...]
+    max_in_force: int | None
+    one_per_place: bool
+    recipient: str | None
+    predecessor: Predecessor | None
+    overrides: tuple[Override, ...]
+    url: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The answer to a request, the same for every retry of it."""
+
+    id: str
+    number: str
+    code: str
+    url: str
+
+
+class Register:
+    """The writing side of the register. Every method takes the agency whose document it is."""
+
+    def __init__(self, engine: Engine, vault: Vault) -> None:
+        self.engine = engine
+        self.vault = vault
+
+    def earlier_request(
+        self, agency_id: str, client: str, idempotency_key: str, request_sha256: str
+    ) -> Accepted | None:
+        """The answer that this key got before; None when it is new.
+
+        Raises:
+            Conflict: the key was used for another request.
+        """
+        with transaction(self.engine) as connection:
+            return _earlier_request(connection, agency_id, client, idempotency_key, request_sha256)
+
+    def accept(
+        self,
+        agency: Unit,
+        regency: Unit,
+        client: str,
+        idempotency_key: str,
+        request_sha256: str,
+        new: NewDocument,
+    ) -> Accepted:
+        """Record a validated document and give it its number: the one transaction of step 1.
+
+        Raises:
+            Conflict: the idempotency key belongs to another request, or the holder may not have
+                another document of this family. Nothing is recorded and no number consumed.
+        """
+        try:
+            with transaction(self.engine) as connection:
+                earlier = _earlier_request(connection, agency.id, client, idempotency_key, request_sha256)
+                return earlier or self._insert(
+                    connection, agency, regency, client, idempotency_key, request_sha256, new
+                )
+        except IntegrityError:
+            # The same key, at the same moment, committed before us: its answer is ours.
+            earlier = self.earlier_request(agency.id, client, idempotency_key, request_sha256)
+            if earlier is None:
+                raise
+            return earlier
+
+    def _insert(
+        self,
+        connection: Connection,
+        agency: Unit,
+        regency: Unit,
+        client: str,
+        idempotency_key: str,
+        request_sha256: str,
+        new: NewDocument,
+    ) -> Accepted:
+        document_id = str(uuid.uuid4())
+        holder = self.vault.keyed_hash(connection, agency.id, "holder", *new.holder)
+        place = self.vault.keyed_hash(connection, agency.id, "place", *new.holder, *new.place)
+        if new.predecessor is not None:
+            check_predecessor(connection, agency.id, new.predecessor.document_id, new.type)
+        check_limits(connection, agency.id, new, holder, place)
+        sequence = _next_in_series(connection, agency.id, new.series)
+        accepted = Accepted(document_id, new.number(sequence), code.draw(), "")
+        accepted = Accepted(accepted.id, accepted.number, accepted.code, new.url(accepted.code))
+        connection.execute(
+            insert(document).values(
+                agency_id=agency.id,
+                id=document_id,
+                type=new.type,
+                family=new.family,
+                template_hash=new.template_hash,
+                series=new.series,
+                sequence=sequence,
+                number=accepted.number,
+                code=accepted.code,
+                url=accepted.url,
+                zone=agency.zone,
+                issued_on=new.issued_on,
+                valid_from=new.valid_from,
+                valid_until=new.valid_until,
+                specimen=new.specimen,
+                needs_approval=new.needs_approval,
+                retain_until=new.retain_until,
+                state=DocumentState.ALLOCATED,
+                slot=1,
+                slots=len(new.slots),
+                fence=0,
+                lease_until=0,
+                attempts=0,
+                next_attempt_at=0,
+                created_at=now_ms(),
+            )
+        )
+        connection.execute(
+            insert(document_content).values(
+                agency_id=agency.id,
+                document_id=document_id,
+                fields=self.vault.encrypt(connection, agency.id, document_id, dict(new.fields)),
+                overrides=self.vault.encrypt(
+                    connection, agency.id, document_id, [override.__dict__ for override in new.overrides]
+                ),
+                holder_digest=holder,
+                place_digest=place,
+            )
+        )
+        for ordinal, slot in enumerate(new.slots, start=1):
+            connection.execute(
+                insert(signature).values(
+                    agency_id=agency.id,
+                    document_id=document_id,
+                    ordinal=ordinal,
+                    role=slot.role,
+                    kind=slot.kind,
+                    officer_id=slot.officer.id,
+                    key_id=slot.officer.key_id,
+                )
+            )
+        if new.recipient is not None:
+            address = self.vault.encrypt(connection, agency.id, document_id, new.recipient)
+            connection.execute(
+                insert(recipient).values(agency_id=agency.id, document_id=document_id, address=address)
+            )
+        if new.predecessor is not None:
+            note = self.vault.encrypt(connection, agency.id, document_id, new.predecessor.note)
+            connection.execute(
+                insert(document_relation).values(
+                    agency_id=agency.id,
+                    document_id=document_id,
+                    kind="supersedes",
+                    other_id=new.predecessor.document_id,
+                    reason_class=new.predecessor.reason_class,
+                    note=note,
+                    officer_id=new.predecessor.officer_id,
+                )
+            )
+        salt, name_digest = compare.digest_name(new.holder_name)
+        connection.execute(
+            insert(public_record).values(
+                code=accepted.code,
+                agency_id=agency.id,
+                document_id=document_id,
+                type=new.type,
+                type_label_id=new.type_label["id"],
+                type_label_en=new.type_label["en"],
+                number=accepted.number,
+                masked_name=compare.masked_name(new.holder_name),
+                issued_on=new.issued_on,
+                valid_from=new.valid_from,
+                valid_until=new.valid_until,
+                zone=agency.zone,
+                agency_name=agency.name,
+                regency_name=regency.name,
+                phone=agency.phone,
+                email=agency.email,
+                website=agency.website,
+                signatory=new.slots[-1].officer.office,
+                issued=False,
+                name_salt=salt,
+                name_digest=name_digest,
+                specimen=new.specimen,
+            )
+        )
+        audit.record(
+            connection, agency.id, client, "document.accepted", document_id, series=new.series, n=sequence
+        )
+        add_to_outbox(connection, agency.id, document_id, "document.accepted")
+        connection.execute(
+            insert(request).values(
+                agency_id=agency.id,
+                client=client,
+                idempotency_key=idempotency_key,
+                request_sha256=request_sha256,
+                document_id=document_id,
+                created_at=now_ms(),
+            )
+        )
+        return accepted
+
+
+def add_to_outbox(connection: Connection, agency_id: str, document_id: str, kind: str) -> None:
+    """Announce ``kind`` about a document once this transaction commits: ids only, nothing personal."""
+    connection.execute(
+        insert(outbox).values(
+            id=str(uuid.uuid4()), agency_id=agency_id, document_id=document_id, kind=kind, created_at=now_ms()
+        )
+    )
+
+
+def _earlier_request(
+    connection: Connection, agency_id: str, client: str, idempotency_key: str, request_sha256: str
+) -> Accepted | None:
+    row = connection.execute(
+        select(request.c.request_sha256, document.c.id, document.c.number, document.c.code, document.c.url)
+        .join(
+            document,
+            and_(document.c.agency_id == request.c.agency_id, document.c.id == request.c.document_id),
+        )
+        .where(
+            request.c.agency_id == agency_id,
+            request.c.client == client,
+            request.c.idempotency_key == idempotency_key,
+        )
+    ).first()
+    if row is None:
+        return None
+    if row.request_sha256 != request_sha256:
+        raise Conflict(
+            "This Idempotency-Key was used for another request, whose result stands. Use a new key.",
+            code="IDEMPOTENCY_KEY_REUSED",
+        )
+    return Accepted(row.id, row.number, row.code, row.url)
+
+
+def _next_in_series(connection: Connection, agency_id: str, name: str) -> int:
+    """Take the next number; it is given back if the transaction rolls back."""
+    taken = (
+        update(series)
+        .where(series.c.agency_id == agency_id, series.c.name == name)
+        .values(next=series.c.next + 1)
+        .returning(series.c.next - 1)
+    )
+    number = connection.scalar(taken)
+    if number is None:
+        # Two first requests of a year: one inserts, the other finds the row after its own conflict.
+        connection.execute(
+            text(
+                "INSERT INTO series (agency_id, name, next) VALUES (:agency_id, :name, 1)"
+                " ON CONFLICT (agency_id, name) DO NOTHING"
+            ),
+            {"agency_id": agency_id, "name": name},
+        )
+        number = connection.execute(taken).scalar_one()
+    return int(number)

@@ -1,0 +1,36 @@
+"""Rows and conditions of a document that several writers share."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, not_, select
+
+from storage.tables import approval, document
+from storage.vocabulary import DocumentState, NotFound
+
+
+def row_of(connection: Connection, agency_id: str, document_id: str) -> RowMapping:
+    """The document's row.
+
+    Raises:
+        NotFound: the agency has no such document; another agency's answers the same.
+    """
+    row = (
+        connection.execute(
+            select(document).where(document.c.agency_id == agency_id, document.c.id == document_id)
+        )
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise NotFound("This agency has no such document.", code="DOCUMENT_NOT_FOUND")
+    return row
+
+
+def awaits_approval() -> ColumnElement[bool]:
+    """A prepared document whose type asks for an approval that has not been given for these bytes."""
+    approved = exists().where(
+        approval.c.agency_id == document.c.agency_id,
+        approval.c.document_id == document.c.id,
+        approval.c.prepared_sha256 == document.c.prepared_sha256,
+    )
+    return and_(document.c.needs_approval, document.c.state == DocumentState.PREPARED, not_(approved))

@@ -1,0 +1,267 @@
+"""What each step of the issuing cycle commits (docs/issue-cycle.md); the numbers are the cycle's.
+
+Each function is one transaction under the claim's fence. What a step has committed is never
+changed by a later attempt, which is why an interrupted cycle can simply be run again.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+
+from storage import audit, status
+from storage.database import transaction
+from storage.queue import Claim, advance
+from storage.register import Register, add_to_outbox
+from storage.rows import row_of
+from storage.tables import (
+    approval,
+    document_file,
+    document_relation,
+    now_ms,
+    outbox,
+    public_record,
+    signature,
+    signature_intent,
+)
+from storage.vocabulary import AbsahError, DocumentState
+
+
+class NotApproved(AbsahError):
+    """The bytes about to be signed are not the bytes that an officer approved."""
+
+    code = "NOT_APPROVED"
+
+
+@dataclass(frozen=True)
+class FrozenSlot:
+    """What was frozen for one slot, and what has been gathered for it since."""
+
+    frozen_sha256: str
+    digest: bytes
+    byte_range: tuple[int, int, int, int]
+    cms: bytes | None
+    token: bytes | None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One outbox row: the kind of event, about which document. Its id makes delivery idempotent."""
+
+    id: str
+    agency_id: str
+    document_id: str
+    kind: str
+
+
+def frozen_slot(register: Register, held: Claim, ordinal: int) -> FrozenSlot:
+    """What earlier steps have persisted for this slot."""
+    with transaction(register.engine) as connection:
+        row = connection.execute(select(signature).where(*_slot(held, ordinal))).mappings().one()
+    if row["frozen_sha256"] is None:
+        raise AbsahError("This slot has not been frozen.", code="NOT_FROZEN")
+    first, second, third, fourth = json.loads(row["byte_range"])
+    return FrozenSlot(
+        row["frozen_sha256"],
+        bytes.fromhex(row["digest"]),
+        (first, second, third, fourth),
+        row["cms"],
+        row["token"],
+    )
+
+
+def record_freeze(
+    register: Register,
+    held: Claim,
+    ordinal: int,
+    frozen_sha256: str,
+    digest: bytes,
+    byte_range: tuple[int, int, int, int],
+) -> Claim:
+    """3. Prepare: the exact bytes to be signed are fixed, for this slot and for good."""
+    with transaction(register.engine) as connection:
+        values = {"prepared_sha256": frozen_sha256} if ordinal == 1 else {}
+        advanced = advance(connection, held, DocumentState.PREPARED, ordinal, **values)
+        changed = connection.execute(
+            update(signature)
+            .where(*_slot(held, ordinal), signature.c.frozen_sha256.is_(None))
+            .values(frozen_sha256=frozen_sha256, digest=digest.hex(), byte_range=json.dumps(byte_range))
+        )
+        if changed.rowcount != 1:
+            raise AbsahError("This slot is already frozen; the first freeze wins.", code="ALREADY_FROZEN")
+        audit.record(
+            connection,
+            held.agency_id,
+            "worker",
+            "document.prepared",
+            held.document_id,
+            slot=ordinal,
+            sha256=frozen_sha256,
+        )
+        return advanced
+
+
+def record_intent(register: Register, held: Claim, ordinal: int, frozen_sha256: str, digest: bytes) -> None:
+    """4. Sign, before the key: who is about to sign what, with which key, on whose approval.
+
+    Raises:
+        NotApproved: the type asks for an approval, and none was given for exactly these bytes.
+        FenceLost: another worker took over.
+    """
+    with transaction(register.engine) as connection:
+        advance(connection, held, held.state)
+        row = row_of(connection, held.agency_id, held.document_id)
+        slot = connection.execute(select(signature).where(*_slot(held, ordinal))).mappings().one()
+        given = connection.execute(
+            select(approval.c.id, approval.c.prepared_sha256).where(
+                approval.c.agency_id == held.agency_id, approval.c.document_id == held.document_id
+            )
+        ).first()
+        if row["needs_approval"] and (given is None or given.prepared_sha256 != row["prepared_sha256"]):
+            raise NotApproved("No officer has approved these bytes.")
+        if slot["digest"] != digest.hex() or slot["frozen_sha256"] != frozen_sha256:
+            raise NotApproved("What is to be signed is not what was frozen.")
+        connection.execute(
+            insert(signature_intent).values(
+                agency_id=held.agency_id,
+                id=str(uuid.uuid4()),
+                document_id=held.document_id,
+                ordinal=ordinal,
+                fence=held.fence,
+                digest=digest.hex(),
+                key_id=slot["key_id"],
+                approval_id=given.id if given else None,
+                at=now_ms(),
+            )
+        )
+        audit.record(
+            connection, held.agency_id, "worker", "key.intent", held.document_id,
+            slot=ordinal, key=slot["key_id"], digest=digest.hex(), fence=held.fence,
+        )  # fmt: skip
+
+
+def record_cms(register: Register, held: Claim, ordinal: int, cms: bytes) -> Claim:
+    """4. Sign, after the key: keep what it answered, so that it is not asked again."""
+    with transaction(register.engine) as connection:
+        advanced = advance(connection, held, DocumentState.SIGNED)
+        connection.execute(update(signature).where(*_slot(held, ordinal)).values(cms=cms, fence=held.fence))
+        audit.record(connection, held.agency_id, "worker", "document.signed", held.document_id, slot=ordinal)
+        return advanced
+
+
+def record_token(register: Register, held: Claim, ordinal: int, token: bytes, time: datetime) -> Claim:
+    """5. Timestamp: keep the token, checked before."""
+    with transaction(register.engine) as connection:
+        advanced = advance(connection, held, DocumentState.TIMESTAMPED)
+        connection.execute(
+            update(signature)
+            .where(*_slot(held, ordinal))
+            .values(token=token, token_time=int(time.timestamp() * 1000))
+        )
+        return advanced
+
+
+def record_stored(register: Register, held: Claim, sha256: str, size: int, level: str) -> Claim:
+    """6. Store: the object is in the archive, read back and found to be what was assembled."""
+    with transaction(register.engine) as connection:
+        return advance(
+            connection, held, DocumentState.STORED, final_sha256=sha256, final_size=size, final_level=level
+        )
+
+
+def record_issue(register: Register, held: Claim) -> Claim:
+    """7. Issue: the only commit point. Before it, nothing can be downloaded or is registered as issued."""
+    with transaction(register.engine) as connection:
+        row = row_of(connection, held.agency_id, held.document_id)
+        covered = connection.scalar(select(signature.c.digest).where(*_slot(held, row["slots"])))
+        advanced = advance(connection, held, DocumentState.ISSUED, issued_at=now_ms())
+        connection.execute(
+            insert(document_file).values(
+                agency_id=held.agency_id,
+                document_id=held.document_id,
+                sha256=row["final_sha256"],
+                code=row["code"],
+                byte_range_digest=covered,
+                level=row["final_level"],
+                reason="issued",
+                size=row["final_size"],
+                at=now_ms(),
+            )
+        )
+        today = _today(row["zone"])
+        status.add_event(connection, held.agency_id, held.document_id, "issued", row["issued_on"])
+        connection.execute(
+            update(public_record).where(public_record.c.code == row["code"]).values(issued=True)
+        )
+        _supersede_predecessor(connection, row, today)
+        audit.record(
+            connection,
+            held.agency_id,
+            "worker",
+            "document.issued",
+            held.document_id,
+            sha256=row["final_sha256"],
+        )
+        add_to_outbox(connection, held.agency_id, held.document_id, "document.issued")
+        return advanced
+
+
+def unsent(register: Register, document_id: str | None = None, limit: int = 100) -> list[Notice]:
+    """8. Notify: what the outbox still has to say, oldest first; of one document or of all."""
+    query = select(outbox.c.id, outbox.c.agency_id, outbox.c.document_id, outbox.c.kind).where(
+        outbox.c.sent_at.is_(None)
+    )
+    if document_id is not None:
+        query = query.where(outbox.c.document_id == document_id)
+    with transaction(register.engine) as connection:
+        rows = connection.execute(query.order_by(outbox.c.created_at).limit(limit)).all()
+    return [Notice(row.id, row.agency_id, row.document_id, row.kind) for row in rows]
+
+
+def mark_sent(register: Register, notice: Notice) -> None:
+    """8. Notify: delivered; a crash before this line delivers the same id again."""
+    with transaction(register.engine) as connection:
+        connection.execute(update(outbox).where(outbox.c.id == notice.id).values(sent_at=now_ms()))
+
+
+def _supersede_predecessor(connection: Connection, row: RowMapping, today: date) -> None:
+    relation = (
+        connection.execute(
+            select(document_relation).where(
+                document_relation.c.agency_id == row["agency_id"],
+                document_relation.c.document_id == row["id"],
+                document_relation.c.kind == "supersedes",
+            )
+        )
+        .mappings()
+        .first()
+    )
+    if relation is None:
+        return
+    status.mark_superseded(
+        connection,
+        row["agency_id"],
+        relation["other_id"],
+        successor_number=row["number"],
+        on=today,
+        reason_class=relation["reason_class"],
+        note=None,
+        officer_id=relation["officer_id"],
+    )
+
+
+def _slot(held: Claim, ordinal: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        signature.c.agency_id == held.agency_id,
+        signature.c.document_id == held.document_id,
+        signature.c.ordinal == ordinal,
+    )
+
+
+def _today(zone: str) -> date:
+    return datetime.now(UTC).astimezone(ZoneInfo(zone)).date()

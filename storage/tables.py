@@ -1,0 +1,366 @@
+"""The register's tables, for SQLite and PostgreSQL alike.
+
+Moments are whole milliseconds since 1970-01-01 UTC, read from the database's own clock
+(`now_ms`), so that leases mean the same to every worker. Days are calendar days in the agency's
+zone. Every table that belongs to an agency carries ``agency_id``, and references to a document
+are composite: a row can never point at another agency's document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """The database's clock, in milliseconds since 1970-01-01 UTC."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms, "sqlite")
+def _now_on_sqlite(element: now_ms, compiler: SQLCompiler, **kw: Any) -> str:
+    return "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+
+@compiles(now_ms, "postgresql")
+def _now_on_postgresql(element: now_ms, compiler: SQLCompiler, **kw: Any) -> str:
+    # clock_timestamp, not now(): a lease starts when it is taken, not when its transaction began.
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+def _agency() -> Column[str]:
+    return Column("agency_id", String(40), ForeignKey("unit.id"), nullable=False)
+
+
+def _of_document(*columns: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        columns or ("agency_id", "document_id"), ("document.agency_id", "document.id")
+    )
+
+
+unit = Table(
+    "unit",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("parent_id", String(40), ForeignKey("unit.id")),
+    Column("level", String(40), nullable=False),  # province, regency, agency, …: names are data
+    Column("name", Text, nullable=False),
+    Column("abbreviation", String(40), nullable=False),
+    Column("zone", String(40), nullable=False),  # IANA, such as Asia/Jakarta
+    Column("address", Text, nullable=False, server_default=""),
+    Column("phone", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("website", Text, nullable=False, server_default=""),
+    Column("logo_svg", LargeBinary),
+    Column("types", Text, nullable=False, server_default="[]"),  # JSON: document types it issues
+)
+
+officer = Table(
+    "officer",
+    metadata,
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("id", String(40), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("office", Text, nullable=False),
+    Column("nip", String(18), nullable=False, server_default=""),
+    Column("rank", Text, nullable=False, server_default=""),
+    Column("capacity", String(10), nullable=False, server_default=""),  # "", a.n., Plt., Plh.
+    Column("role", String(40), nullable=False),
+    Column("key_id", String(80)),
+    Column("active", Boolean, nullable=False, server_default="1"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    _agency(),
+    Column("officer_id", String(40)),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),  # JSON
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
+)
+
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),  # AES-GCM under the master key
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    # A row, never a database sequence: a rollback must leave no gap.
+    Column("next", Integer, nullable=False),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("type", String(80), nullable=False),
+    Column("family", String(80), nullable=False),
+    Column("template_hash", String(64), nullable=False),
+    Column("series", String(80), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("code", String(14), nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("zone", String(40), nullable=False),
+    Column("issued_on", Date, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_until", Date),
+    Column("specimen", Boolean, nullable=False),
+    Column("needs_approval", Boolean, nullable=False),
+    Column("retain_until", Date, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("state_reason", Text),
+    Column("slot", Integer, nullable=False),  # the signature slot that the state speaks of
+    Column("slots", Integer, nullable=False),
+    Column("prepared_sha256", String(64)),  # what a human approves; immutable once set
+    Column("final_sha256", String(64)),
+    Column("final_size", Integer),
+    Column("final_level", String(12)),
+    Column("fence", Integer, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", BigInteger, nullable=False),
+    Column("last_error", String(40)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("issued_at", BigInteger),
+    UniqueConstraint("agency_id", "series", "sequence"),
+    Index("ix_document_work", "state", "next_attempt_at"),
+)
+
+request = Table(
+    "request",
+    metadata,
+    # The idempotency row: one (client, key) is one document, for good.
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("client", String(40), primary_key=True),
+    Column("idempotency_key", String(200), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("document_id", String(36), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    _of_document(),
+)
+
+document_content = Table(
+    "document_content",
+    metadata,
+    Column("agency_id", String(40), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("fields", LargeBinary, nullable=False),  # AES-GCM under the agency's data key
+    Column("overrides", LargeBinary),  # warnings that an officer accepted, and why; encrypted as well
+    Column("holder_digest", String(64), nullable=False, index=True),  # keyed hash of the NIK
+    Column("place_digest", String(64), nullable=False),  # keyed hash of holder and place
+    _of_document(),
+)
+
+signature = Table(
+    "signature",
+    metadata,
+    Column("agency_id", String(40), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("role", String(40), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("officer_id", String(40), nullable=False),
+    Column("key_id", String(80), nullable=False),
+    # Written once by the freeze; what is signed can never change after.
+    Column("frozen_sha256", String(64)),
+    Column("digest", String(64)),
+    Column("byte_range", Text),
+    Column("cms", LargeBinary),
+    Column("token", LargeBinary),
+    Column("token_time", BigInteger),
+    Column("fence", Integer),
+    _of_document(),
+    ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
+)
+
+signature_intent = Table(
+    "signature_intent",
+    metadata,
+    # Committed before each use of a key, never changed: no signature without a row here.
+    Column("agency_id", String(40), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("document_id", String(36), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("key_id", String(80), nullable=False),
+    Column("approval_id", String(36)),
+    Column("at", BigInteger, nullable=False),
+    _of_document(),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("agency_id", String(40), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("document_id", String(36), nullable=False),
+    Column("prepared_sha256", String(64), nullable=False),
+    Column("officer_id", String(40), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    _of_document(),
+    ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
+    UniqueConstraint("agency_id", "document_id"),
+)
+
+document_file = Table(
+    "document_file",
+    metadata,
+    # Append-only: renewing an archive time-stamp adds a row, and old hashes keep verifying.
+    Column("agency_id", String(40), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("code", String(14), nullable=False),
+    Column("byte_range_digest", String(64), nullable=False, index=True),
+    Column("level", String(12), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    _of_document(),
+    Index("ix_document_file_sha256", "sha256"),
+)
+
+status_event = Table(
+    "status_event",
+    metadata,
+    Column("agency_id", String(40), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("document_id", String(36), nullable=False),
+    Column("kind", String(12), nullable=False),  # issued, suspended, reinstated, revoked, …
+    Column("effective_on", Date, nullable=False),
+    Column("reason_class", String(40)),
+    Column("note", LargeBinary),  # internal, encrypted like the fields
+    Column("officer_id", String(40)),
+    Column("at", BigInteger, nullable=False),
+    _of_document(),
+    ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
+    Index("ix_status_event_document", "agency_id", "document_id"),
+)
+
+document_relation = Table(
+    "document_relation",
+    metadata,
+    Column("agency_id", String(40), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("kind", String(12), primary_key=True),  # supersedes, source_of
+    Column("other_id", String(36), primary_key=True),
+    Column("reason_class", String(40)),
+    Column("note", LargeBinary),
+    Column("officer_id", String(40)),
+    _of_document(),
+    _of_document("agency_id", "other_id"),
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("agency_id", String(40), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("address", LargeBinary, nullable=False),  # encrypted like the fields
+    _of_document(),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # The row's own UUID makes a notification idempotent for whoever receives it twice.
+    Column("id", String(36), primary_key=True),
+    _agency(),
+    Column("document_id", String(36), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    _of_document(),
+    Index("ix_outbox_unsent", "sent_at"),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _agency(),
+    Column("at", BigInteger, nullable=False),
+    Column("canonical", Text, nullable=False),  # what happened, in a fixed form: ids and hashes only
+    # Filled afterwards by one sequencer, so that no transaction waits for another's audit row.
+    Column("sequence", Integer, unique=True),
+    Column("chain_sha256", String(64)),
+)
+
+public_record = Table(
+    "public_record",
+    metadata,
+    Column("code", String(14), primary_key=True),
+    Column("agency_id", String(40), nullable=False),
+    Column("document_id", String(36), nullable=False),
+    Column("type", String(80), nullable=False),
+    Column("type_label_id", Text, nullable=False),
+    Column("type_label_en", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("masked_name", Text, nullable=False),
+    Column("issued_on", Date, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_until", Date),
+    Column("zone", String(40), nullable=False),
+    Column("agency_name", Text, nullable=False),
+    Column("regency_name", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("website", Text, nullable=False),
+    Column("signatory", Text, nullable=False),
+    Column("issued", Boolean, nullable=False),
+    Column("annulled_on", Date),
+    Column("revoked_from", Date),
+    Column("suspended_since", Date),
+    Column("superseded_on", Date),
+    Column("successor_number", Text),
+    Column("reason_class", String(40)),
+    Column("name_salt", LargeBinary, nullable=False),
+    Column("name_digest", LargeBinary, nullable=False),
+    Column("specimen", Boolean, nullable=False),
+    _of_document(),
+)
+
+# The verifier's database role may read these two and nothing else.
+PUBLIC_TABLES = (public_record, document_file)

@@ -1,0 +1,35 @@
+"""Liveness and readiness, the same for every program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from storage.vocabulary import AbsahError
+
+
+def health_router(checks: Mapping[str, Callable[[], None]]) -> APIRouter:
+    """``/healthz``: the process answers. ``/readyz``: each part in ``checks`` does; a check raises if not."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", summary="The process answers")
+    async def healthz() -> dict[str, str]:
+        """Always ok; says nothing about other parts."""
+        return {"status": "ok"}
+
+    @router.get("/readyz", summary="Every part answers", responses={503: {"description": "Some part does not"}})
+    def readyz() -> JSONResponse:
+        """The parts and, of those that fail, the error's code."""
+        parts = {}
+        for name, check in checks.items():
+            try:
+                check()
+                parts[name] = "ok"
+            except AbsahError as error:
+                parts[name] = error.code
+        ready = all(state == "ok" for state in parts.values())
+        return JSONResponse({"status": "ok" if ready else "unready", "parts": parts}, 200 if ready else 503)
+
+    return router
