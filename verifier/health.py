@@ -19,7 +19,9 @@ def health_router(checks: Mapping[str, Callable[[], None]]) -> APIRouter:
         """Always ok; says nothing about other parts."""
         return {"status": "ok"}
 
-    @router.get("/readyz", summary="Every part answers", responses={503: {"description": "Some part does not"}})
+    @router.get(
+        "/readyz", summary="Every part answers", responses={503: {"description": "Some part does not"}}
+    )
     def readyz() -> JSONResponse:
         """The parts and, of those that fail, the error's code."""
         parts = {}

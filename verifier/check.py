@@ -1,0 +1,166 @@
+"""The whole check of one file: the register by hash, the sandbox, the register again, one report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from storage.code import is_well_formed, normalise
+from storage.records import PublicRecord
+from storage.vocabulary import Unavailable
+from verifier.report import FileAnswer, Observation, Report
+from verifier.verdict import conclude
+from verifier.words import Lang
+
+
+class Lookup(Protocol):
+    """The reading half of the register. Each raises `Unavailable` where the register does not answer."""
+
+    def by_code(self, code: str, /) -> PublicRecord | None:
+        """The document with this verification code."""
+        ...
+
+    def by_sha256(self, sha256: str, /) -> PublicRecord | None:
+        """The document of which this is a file as issued; the hash in hex."""
+        ...
+
+    def by_byte_range_digest(self, digest: str, /) -> PublicRecord | None:
+        """The document one of whose signatures covers bytes with this SHA-256, in hex."""
+        ...
+
+
+class Inspector(Protocol):
+    """What opens a stranger's file: a sandbox."""
+
+    def inspect_now(
+        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+    ) -> FileAnswer:
+        """What the file shows by itself.
+
+        Raises:
+            Unavailable: too many files are being checked, or the sandbox cannot run.
+        """
+        ...
+
+
+@dataclass
+class _Register:
+    """The register as one check sees it: absent, answering, or down."""
+
+    lookup: Lookup | None
+    down: bool = False
+    record: PublicRecord | None = None
+    more: list[Observation] = field(default_factory=list)
+
+    def ask(self, question: str, value: str) -> PublicRecord | None:
+        """One question; the answer is kept as the document that the file is tied to."""
+        if self.lookup is None or self.down or self.record is not None:
+            return None
+        try:
+            if question == "sha256":
+                self.record = self.lookup.by_sha256(value)
+            elif question == "digest":
+                self.record = self.lookup.by_byte_range_digest(value)
+            else:
+                self.record = self.lookup.by_code(value)
+        except Unavailable:
+            self.down = True
+            self.more.append(Observation("REGISTER_UNAVAILABLE"))
+        return self.record
+
+
+def check(
+    file: bytes | Path,
+    *,
+    lookup: Lookup | None,
+    anchors: Sequence[bytes],
+    sandbox: Inspector,
+    now: datetime,
+    lang: Lang = "id",
+    password: str | None = None,
+    hosts: Sequence[str] = (),
+    name: str | None = None,
+) -> Report:
+    """Check one file.
+
+    Args:
+        file: its bytes or its path.
+        lookup: the register, or None: then the signatures alone decide.
+        anchors: trusted certificates, DER or PEM.
+        sandbox: opens the file where its hash is not known.
+        now: the time of the check, aware.
+        lang: the language of summary and messages.
+        password: for an encrypted file.
+        hosts: the hosts of our verification pages, lower case; a QR code of another is foreign.
+        name: what the report calls the file; its path where not given.
+
+    Raises:
+        OSError: the path cannot be read.
+        ValueError: an anchor is not a certificate.
+    """
+    started = perf_counter()
+    data = file if isinstance(file, bytes) else file.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    register = _Register(lookup)
+    answer: FileAnswer | None = None
+    known_original = register.ask("sha256", sha256) is not None
+    if known_original:
+        register.more.append(Observation("ORIGINAL"))
+    else:
+        try:
+            answer = sandbox.inspect_now(data, anchors=anchors, moment=now, password=password)
+        except Unavailable as error:
+            busy = error.code == "SANDBOX_BUSY"
+            register.more.append(Observation("SANDBOX_BUSY" if busy else "SANDBOX_UNAVAILABLE"))
+        else:
+            _tie(answer, register, hosts)
+    report = conclude(
+        answer,
+        register.record,
+        known_original=known_original,
+        register_asked=lookup is not None,
+        register_down=register.down,
+        now=now,
+        lang=lang,
+        name=name if name is not None else (str(file) if isinstance(file, Path) else ""),
+        sha256=sha256,
+        more=register.more,
+    )
+    return replace(report, elapsed_ms=round((perf_counter() - started) * 1000, 2))
+
+
+def _tie(answer: FileAnswer, register: _Register, hosts: Sequence[str]) -> None:
+    """Find the document that a file is about: what it signs, the code it carries, the QR code it shows."""
+    for digest in reversed(answer.byte_range_digests):
+        if register.ask("digest", digest) is not None:
+            register.more.append(Observation("ORIGINAL_EXTENDED"))
+            return
+    if answer.code is not None and register.ask("code", answer.code) is not None:
+        return
+    for text in answer.qr_codes:
+        _follow_qr_code(text, register, hosts)
+
+
+def _follow_qr_code(text: str, register: _Register, hosts: Sequence[str]) -> None:
+    """Nothing is opened: the address is read, and only a code under a host of ours is looked up."""
+    try:
+        host = (urlsplit(text).hostname or "") if "://" in text else ""
+        port = urlsplit(text).port if host else None
+    except ValueError:
+        return
+    code = normalise(text)
+    ours = not host or host in hosts or f"{host}:{port}" in hosts
+    if not ours:
+        register.more.append(Observation.of("FOREIGN_CODE" if hosts else "QR_FOUND", host=host[:100]))
+    elif is_well_formed(code):
+        record = register.ask("code", code)
+        if record is not None:
+            register.more.append(Observation.of("SCAN_OF", number=record.number))
+        elif register.lookup is not None and not register.down and register.record is None:
+            register.more.append(Observation("UNKNOWN_CODE"))
