@@ -1,0 +1,214 @@
+"""Signing keys in files: PKCS#12 with a passphrase, or PEM."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asn1crypto.pkcs12
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
+
+from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, KeyRefused, SigningKey
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+MINIMUM_RSA_BITS = 2048
+_OUTDATED_HASHES = (hashes.MD5, hashes.SHA1)
+
+
+@dataclass(frozen=True)
+class SoftwareKey:
+    """A private key held parsed in this process: parsing an RSA key costs more than using it.
+
+    Made by `load_pkcs12` and `load_pem`, which check it; see `SigningKey` for the members.
+    """
+
+    id: str
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    private: PrivateKey = field(repr=False)
+    development: bool = False
+
+    @property
+    def algorithm(self) -> str:
+        """See `SigningKey.algorithm`."""
+        return ECDSA_SHA256 if isinstance(self.private, ec.EllipticCurvePrivateKey) else RSA_PKCS1_SHA256
+
+    def sign(self, data: bytes) -> bytes:
+        """See `SigningKey.sign`. Deterministic (RFC 6979 for ECDSA): no random number can leak the key."""
+        if isinstance(self.private, ec.EllipticCurvePrivateKey):
+            return self.private.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+        return self.private.sign(data, padding.PKCS1v15(), hashes.SHA256())
+
+
+def load_pkcs12(path: Path, passphrase: bytes, *, key_id: str, at: datetime | None = None) -> SoftwareKey:
+    """The key of a PKCS#12 file (``.p12``, ``.pfx``), checked as in `usable` for ``at`` (default: now).
+
+    Raises:
+        KeyRefused: wrong passphrase, not such a file, or a key that must not sign.
+    """
+    content = _read(path)
+    try:
+        asn1crypto.pkcs12.Pfx.load(content, strict=True)["version"].native  # noqa: B018 - forces the parse
+    except (ValueError, TypeError) as problem:
+        raise KeyRefused(f"{path.name} is not a PKCS#12 file.", code="KEY_FILE") from problem
+    try:
+        store = pkcs12.load_pkcs12(content, passphrase)
+    except ValueError as problem:
+        raise KeyRefused(
+            f"The passphrase does not open {path.name}; check it and start again.", code="KEY_PASSPHRASE"
+        ) from problem
+    except UnsupportedAlgorithm as problem:
+        raise KeyRefused(f"{path.name} is encrypted in a way we cannot read.", code="KEY_FILE") from problem
+    if store.key is None or store.cert is None:
+        raise KeyRefused(f"{path.name} lacks the private key or its certificate.", code="KEY_FILE")
+    others = (each.certificate for each in store.additional_certs)
+    return _checked(key_id, store.key, store.cert.certificate, others, at)
+
+
+def load_pem(
+    key_path: Path,
+    chain_path: Path,
+    passphrase: bytes | None,
+    *,
+    key_id: str,
+    at: datetime | None = None,
+    development: bool = False,
+) -> SoftwareKey:
+    """The key of a PEM file; ``chain_path`` holds its certificate first, then those above in any order.
+
+    Raises:
+        KeyRefused: wrong or missing passphrase, not such a file, or a key that must not sign.
+    """
+    content = _read(key_path)
+    try:
+        private = load_pem_private_key(content, passphrase)
+    except TypeError as problem:  # encrypted without a passphrase, or a passphrase where none belongs
+        raise KeyRefused(
+            f"{key_path.name} and its passphrase setting do not fit: {problem}.", code="KEY_PASSPHRASE"
+        ) from problem
+    except (ValueError, UnsupportedAlgorithm) as problem:
+        encrypted = passphrase is not None and b"ENCRYPTED" in content
+        raise KeyRefused(
+            f"The passphrase does not open {key_path.name}; check it and start again."
+            if encrypted
+            else f"{key_path.name} is not a private key in PEM form.",
+            code="KEY_PASSPHRASE" if encrypted else "KEY_FILE",
+        ) from problem
+    try:
+        certificates = x509.load_pem_x509_certificates(_read(chain_path))
+    except ValueError as problem:
+        raise KeyRefused(f"{chain_path.name} holds no certificate in PEM form.", code="KEY_FILE") from problem
+    return _checked(key_id, private, certificates[0], certificates[1:], at, development=development)
+
+
+def usable(key: SigningKey, at: datetime) -> None:
+    """Check that a key may sign a document at that (aware) time.
+
+    Raises:
+        KeyRefused: the code tells which rule it breaks.
+    """
+    certificate = key.certificate
+    _check_strength(certificate)
+    _check_usage(certificate)
+    _check_chain((certificate, *key.chain))
+    if at < certificate.not_valid_before_utc:
+        raise KeyRefused(
+            f"The certificate of {key.id} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}.",
+            code="KEY_NOT_YET_VALID",
+        )
+    if at > certificate.not_valid_after_utc:
+        raise KeyRefused(
+            f"The certificate of key {key.id} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; "
+            "configure its successor.",
+            code="KEY_EXPIRED",
+        )
+
+
+def _checked(
+    key_id: str,
+    private: object,
+    certificate: x509.Certificate,
+    others: Iterable[x509.Certificate],
+    at: datetime | None,
+    *,
+    development: bool = False,
+) -> SoftwareKey:
+    if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise KeyRefused("Only P-256 and RSA keys sign documents.", code="KEY_ALGORITHM")
+    if private.public_key() != certificate.public_key():
+        raise KeyRefused(f"The private key {key_id} does not belong to its certificate.", code="KEY_MISMATCH")
+    key = SoftwareKey(key_id, certificate, _ordered_chain(certificate, others), private, development)
+    usable(key, at or datetime.now(UTC))
+    return key
+
+
+def _check_strength(certificate: x509.Certificate) -> None:
+    public = certificate.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        if public.key_size < MINIMUM_RSA_BITS:
+            raise KeyRefused(
+                f"An RSA key of {public.key_size} bits is too short; {MINIMUM_RSA_BITS} is the least.",
+                code="KEY_WEAK",
+            )
+    elif not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
+        raise KeyRefused("Only P-256 and RSA keys sign documents.", code="KEY_ALGORITHM")
+
+
+def _check_usage(certificate: x509.Certificate) -> None:
+    """RFC 5280, 4.2.1.3: a key usage extension without either signing bit forbids signing documents."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound as problem:
+        raise KeyRefused("The certificate does not say what its key is for.", code="KEY_USAGE") from problem
+    if not (usage.digital_signature or usage.content_commitment):
+        raise KeyRefused("The certificate's key is not made for signing documents.", code="KEY_USAGE")
+
+
+def _check_chain(path: tuple[x509.Certificate, ...]) -> None:
+    for certificate, issuer in itertools.pairwise(path):
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature) as problem:
+            raise KeyRefused(
+                "The chain beside the certificate does not lead upwards.", code="KEY_CHAIN"
+            ) from problem
+    for certificate in path:
+        # Nobody relies on the signature of a root over itself.
+        if certificate.issuer != certificate.subject and isinstance(
+            certificate.signature_hash_algorithm, _OUTDATED_HASHES
+        ):
+            raise KeyRefused(
+                "The certificate or its issuer is signed with an outdated hash.", code="CERTIFICATE_WEAK"
+            )
+
+
+def _ordered_chain(
+    certificate: x509.Certificate, others: Iterable[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """Files hold the upper certificates in any order; a signature carries them upwards."""
+    remaining = list(others)
+    chain: list[x509.Certificate] = []
+    below = certificate
+    while below.issuer != below.subject:
+        above = next((each for each in remaining if each.subject == below.issuer), None)
+        if above is None:
+            break
+        remaining.remove(above)
+        chain.append(above)
+        below = above
+    return tuple(chain)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise KeyRefused(f"{path} cannot be read: {problem.strerror}.", code="KEY_FILE") from problem
