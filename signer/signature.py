@@ -1,0 +1,368 @@
+"""A PAdES signature in four pure steps: freeze the bytes, sign their digest, add a token, assemble.
+
+ETSI EN 319 142-1 (PAdES), RFC 5652 (CMS), ISO 32000-2, 12.8 (signatures in PDF). pyHanko writes the
+incremental update; everything is a function of its arguments, so that a retry gives the same bytes.
+"""
+
+# pyHanko's PDF objects have no annotations; the rest of this file is checked strictly.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+
+from asn1crypto import cms
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name, pdf_string
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.general import SigningError
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
+
+from keys.cms import ID_DATA, signed_attributes, signed_data
+from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, SigningKey
+from storage.vocabulary import AbsahError
+
+ByteRange = tuple[int, int, int, int]
+
+_PRINT_AND_LOCKED = 0b1000_0100  # annotation flags Print and Locked (ISO 32000-2, 12.5.3)
+_APPEND_ONLY = 3  # SignaturesExist and AppendOnly (12.7.3)
+# The unsigned attribute around a token, and lengths that grow because of it.
+_TOKEN_OVERHEAD = 64
+_LONGEST_P256_SIGNATURE = 72
+
+
+class SignatureRefused(AbsahError):
+    """A signature cannot be made, or must not be used.
+
+    ``KEY_ANSWER`` the key answered with another key's signature · ``KEY_ALGORITHM`` not one of ours ·
+    ``PDF_STRUCTURE`` the renderer's PDF lacks what a tagged field needs · ``FROZEN_ALTERED`` the stored bytes
+    are not the frozen ones · ``RESERVED_TOO_SMALL`` the signature is larger than its place ·
+    ``NOT_CMS`` not the signature of one signer.
+    """
+
+    code = "SIGNATURE_REFUSED"
+
+
+@dataclass(frozen=True)
+class SignatureField:
+    """Where a signature will stand on the page.
+
+    ``name`` is ``Signature1`` for the first slot and so on; ``page`` counts from 0; the corners are PDF
+    points from the bottom left; ``tooltip`` is what a screen reader says.
+    """
+
+    name: str
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    tooltip: str
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A PDF that only lacks the value of its signature.
+
+    ``pdf`` has zeroes in ``/Contents``; ``digest`` is the SHA-256 over what ``byte_range`` covers, which
+    is everything except that value.
+    """
+
+    pdf: bytes
+    digest: bytes
+    byte_range: ByteRange
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the whole frozen file, in hexadecimal: what a human approves."""
+        return hashlib.sha256(self.pdf).hexdigest()
+
+
+def freeze(
+    pdf: bytes,
+    *,
+    fields: Sequence[SignatureField],
+    slot: int,
+    certify: bool,
+    signer_name: str,
+    reason: str,
+    location: str,
+    at: datetime,
+    reserved: int,
+) -> Frozen:
+    """Fix every byte of the document before a key is touched.
+
+    Args:
+        pdf: our renderer's output (tagged, ending with a newline), or the earlier slot's finished file.
+        fields: for the first slot the fields of all slots, since one added later would be a forbidden
+            change of the earlier signature; empty for later slots.
+        slot: ordinal of the signature, from 1; it goes into the field ``Signature{slot}``.
+        certify: whether this is the certification signature (DocMDP, P=2: further signatures only).
+        signer_name: ``/Name`` of the signature dictionary; reason and location likewise.
+        reason: why it is signed.
+        location: where.
+        at: the claimed time of signing, aware; a time-stamp proves it later.
+        reserved: how many bytes the CMS with its token may take, from `reserved_size`.
+
+    Raises:
+        SignatureRefused: ``PDF_STRUCTURE``.
+    """
+    settings = (slot, certify, signer_name, reason, location, at.isoformat(), reserved, *map(astuple, fields))
+    identity = hashlib.sha256(pdf + repr(settings).encode()).digest()[:16]
+    writer = _Revision(pdf, identity)
+    embedding = PdfCMSEmbedder().write_cms(f"Signature{slot}", writer, existing_fields_only=True)
+    try:
+        if fields:
+            _add_fields(writer, fields)
+        next(embedding)
+    except (KeyError, IndexError, SigningError) as problem:
+        raise SignatureRefused(
+            f"The PDF cannot take signature {slot}: it lacks a structure tree or that field.",
+            code="PDF_STRUCTURE",
+        ) from problem
+    signature = SignatureObject(
+        timestamp=at,
+        subfilter=SigSeedSubFilter.PADES,
+        name=signer_name,
+        location=location,
+        reason=reason,
+        bytes_reserved=2 * reserved,  # written in hexadecimal
+    )
+    permission = SigMDPSetup("sha256", certify=True, docmdp_perms=MDPPerm.FILL_FORMS) if certify else None
+    embedding.send(SigObjSetup(signature, permission))
+    prepared, output = embedding.send(SigIOSetup("sha256"))
+    frozen: bytes = output.getvalue()
+    start, end = prepared.reserved_region_start, prepared.reserved_region_end
+    return Frozen(frozen, prepared.document_digest, (0, start, end, len(frozen) - end))
+
+
+def covered_digest(frozen_pdf: bytes, byte_range: ByteRange) -> bytes:
+    """The SHA-256 over what a signature with that byte range covers.
+
+    Raises:
+        SignatureRefused: ``FROZEN_ALTERED``, these are not frozen bytes with that range.
+    """
+    start, end = _place(frozen_pdf, byte_range)
+    digest = hashlib.sha256(memoryview(frozen_pdf)[:start])
+    digest.update(memoryview(frozen_pdf)[end:])
+    return digest.digest()
+
+
+def reserved_size(key: SigningKey, token_size: int) -> int:
+    """How many bytes to reserve for a signature of ``key`` with a token of at most ``token_size`` bytes."""
+    public = key.certificate.public_key()
+    length = public.key_size // 8 if isinstance(public, rsa.RSAPublicKey) else _LONGEST_P256_SIGNATURE
+    attributes = signed_attributes(key.certificate, ID_DATA, bytes(32))
+    return len(_package(key, attributes, bytes(length))) + token_size + _TOKEN_OVERHEAD
+
+
+def sign(digest: bytes, key: SigningKey) -> bytes:
+    """The CMS SignedData (DER, PAdES baseline, detached) of ``key`` over a document's SHA-256.
+
+    Raises:
+        SignatureRefused: ``KEY_ANSWER``, what came back is not a signature by the key's certificate.
+        KeyRefused, storage.vocabulary.Unavailable: from the key itself.
+    """
+    attributes = signed_attributes(key.certificate, ID_DATA, digest)
+    value = key.sign(attributes)
+    _check_answer(key, attributes, value)
+    return _package(key, attributes, value)
+
+
+def signature_value(cms_der: bytes) -> bytes:
+    """The raw signature in a CMS: what a signature time-stamp covers (EN 319 122-1, 5.3)."""
+    value: bytes = _signer_info(_load(cms_der))["signature"].native
+    return value
+
+
+def embed_timestamp(cms_der: bytes, token: bytes) -> bytes:
+    """The CMS with a TimeStampToken (DER) as its unsigned attribute; B-B becomes B-T."""
+    content_info = _load(cms_der)
+    signer_info = _signer_info(content_info)
+    attribute = cms.CMSAttribute(
+        {"type": "signature_time_stamp_token", "values": [cms.ContentInfo.load(token, strict=True)]}
+    )
+    present = signer_info["unsigned_attrs"]
+    signer_info["unsigned_attrs"] = cms.CMSAttributes([*present, attribute] if present else [attribute])
+    encoded: bytes = content_info.dump()
+    return encoded
+
+
+def assemble(frozen_pdf: bytes, byte_range: ByteRange, cms_with_token: bytes) -> bytes:
+    """The signed file: the frozen bytes with the CMS in its place.
+
+    Raises:
+        SignatureRefused: ``FROZEN_ALTERED`` or ``RESERVED_TOO_SMALL``.
+    """
+    start, end = _place(frozen_pdf, byte_range)
+    room = end - start - 2
+    value = cms_with_token.hex().encode("ascii")
+    if len(value) > room:
+        raise SignatureRefused(
+            f"The signature takes {len(value) // 2} bytes and {room // 2} were reserved.",
+            code="RESERVED_TOO_SMALL",
+        )
+    return b"".join((frozen_pdf[:start], b"<", value, b"0" * (room - len(value)), b">", frozen_pdf[end:]))
+
+
+class _Revision(IncrementalPdfFileWriter):
+    """pyHanko's writer without what differs from one attempt to the next.
+
+    It would draw a random second ``/ID`` and set ``/ModDate`` to now. The document's content does not
+    change by being signed, so its metadata stays as the renderer wrote it, in ``/Info`` and XMP alike.
+    """
+
+    def __init__(self, pdf: bytes, identity: bytes) -> None:
+        super().__init__(io.BytesIO(pdf))
+        self._document_id[1] = generic.ByteStringObject(identity)
+
+    def _update_meta(self) -> None:
+        pass
+
+
+def _add_fields(writer: _Revision, fields: Sequence[SignatureField]) -> None:
+    """Create and tag all visible fields, so that the file stays PDF/UA-1 (ISO 14289-1, 7.18).
+
+    Each gets a ``/Form`` structure element under the document element, and a way back from the widget
+    to it through the parent tree (ISO 32000-2, 14.7.5.4).
+    """
+    tree = writer.root["/StructTreeRoot"]
+    document_reference = tree["/K"].raw_get(0)
+    elements = document_reference.get_object()["/K"]
+    parents = tree["/ParentTree"]["/Nums"]
+    next_key = int(tree["/ParentTreeNextKey"])
+    widgets = []
+    for key, field in enumerate(fields, next_key):
+        page = writer.find_page_for_modification(field.page)[0]
+        widget = writer.add_object(_widget(writer, field, page, key))
+        writer.register_annotation(page, widget)
+        page.get_object()["/Tabs"] = pdf_name("/S")
+        element = writer.add_object(_form_element(field, document_reference, page, widget))
+        elements.append(element)
+        parents.extend((generic.NumberObject(key), element))
+        widgets.append(widget)
+    tree["/ParentTreeNextKey"] = generic.NumberObject(next_key + len(widgets))
+    for changed in (elements, parents, tree):
+        writer.update_container(changed)
+    writer.root["/AcroForm"] = writer.add_object(
+        _dictionary(Fields=generic.ArrayObject(widgets), SigFlags=generic.NumberObject(_APPEND_ONLY))
+    )
+    writer.update_root()
+
+
+def _widget(
+    writer: _Revision, field: SignatureField, page: generic.IndirectObject, key: int
+) -> generic.DictionaryObject:
+    """Field and annotation in one. The template draws what is seen; the appearance is empty."""
+    box = (0, 0, field.x1 - field.x0, field.y1 - field.y0)
+    appearance = generic.StreamObject(
+        _dictionary(Type=pdf_name("/XObject"), Subtype=pdf_name("/Form"), BBox=_numbers(box)), stream_data=b""
+    )
+    return _dictionary(
+        FT=pdf_name("/Sig"),
+        T=pdf_string(field.name),
+        TU=pdf_string(field.tooltip),
+        Type=pdf_name("/Annot"),
+        Subtype=pdf_name("/Widget"),
+        F=generic.NumberObject(_PRINT_AND_LOCKED),
+        Rect=_numbers((field.x0, field.y0, field.x1, field.y1)),
+        P=page,
+        StructParent=generic.NumberObject(key),
+        AP=_dictionary(N=writer.add_object(appearance)),
+    )
+
+
+def _form_element(
+    field: SignatureField,
+    document: generic.IndirectObject,
+    page: generic.IndirectObject,
+    widget: generic.IndirectObject,
+) -> generic.DictionaryObject:
+    return _dictionary(
+        Type=pdf_name("/StructElem"),
+        S=pdf_name("/Form"),
+        P=document,
+        Pg=page,
+        Alt=pdf_string(field.tooltip),
+        K=_dictionary(Type=pdf_name("/OBJR"), Pg=page, Obj=widget),
+    )
+
+
+def _dictionary(**entries: generic.PdfObject) -> generic.DictionaryObject:
+    return generic.DictionaryObject({pdf_name(f"/{name}"): value for name, value in entries.items()})
+
+
+def _numbers(values: Sequence[float]) -> generic.ArrayObject:
+    return generic.ArrayObject(generic.FloatObject(f"{value:.2f}") for value in values)
+
+
+def _place(frozen_pdf: bytes, byte_range: ByteRange) -> tuple[int, int]:
+    """Where the signature value with its angle brackets begins and ends.
+
+    The range has to cover the whole file but one value of zeroes, or these bytes are not the frozen ones.
+    """
+    origin, start, end, rest = byte_range
+    gap = frozen_pdf[start:end]
+    if (
+        origin != 0
+        or not 0 < start < end
+        or end + rest != len(frozen_pdf)
+        or gap != b"<" + b"0" * (len(gap) - 2) + b">"
+    ):
+        raise SignatureRefused(
+            "The stored PDF and its byte range do not belong together.", code="FROZEN_ALTERED"
+        )
+    return start, end
+
+
+def _package(key: SigningKey, attributes: bytes, value: bytes) -> bytes:
+    return signed_data(
+        key,
+        attributes,
+        value,
+        content_type=ID_DATA,
+        content=None,
+        certificates=(key.certificate, *key.chain),
+    )
+
+
+def _check_answer(key: SigningKey, attributes: bytes, value: bytes) -> None:
+    """A device or a service may answer with another key than its certificate's, or with nonsense."""
+    public = key.certificate.public_key()
+    try:
+        if key.algorithm == ECDSA_SHA256 and isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(value, attributes, ec.ECDSA(hashes.SHA256()))
+        elif key.algorithm == RSA_PKCS1_SHA256 and isinstance(public, rsa.RSAPublicKey):
+            public.verify(value, attributes, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            raise SignatureRefused(
+                f"Key {key.id} announces {key.algorithm}, which does not fit its certificate.",
+                code="KEY_ALGORITHM",
+            )
+    except InvalidSignature as problem:
+        raise SignatureRefused(
+            f"Key {key.id} answered with a signature that its certificate does not verify.", code="KEY_ANSWER"
+        ) from problem
+
+
+def _load(cms_der: bytes) -> cms.ContentInfo:
+    try:
+        return cms.ContentInfo.load(cms_der, strict=True)
+    except (ValueError, TypeError) as problem:
+        raise SignatureRefused("That is not a CMS signature.", code="NOT_CMS") from problem
+
+
+def _signer_info(content_info: cms.ContentInfo) -> cms.SignerInfo:
+    signer_infos = content_info["content"]["signer_infos"]
+    if len(signer_infos) != 1:
+        raise SignatureRefused("A signature in a PDF has exactly one signer.", code="NOT_CMS")
+    return signer_infos[0]
