@@ -59,7 +59,7 @@ from verifier.cms import (
     signature_tokens,
 )
 from verifier.pdf_structure import SignedRange, StructureFault, last_end, read_signed_range
-from verifier.report import FileAnswer, Indication, Kind, Level, Observation, SignatureReport
+from verifier.report import FileAnswer, Indication, Kind, Level, Observation, SignatureReport, printable
 
 _MIB = 1024 * 1024
 # The library's own limits lie above the sandbox's memory; these stay below.
@@ -109,10 +109,12 @@ def inspect(
         moment: the time of the check, aware.
         password: opens an encrypted file; the empty password is tried first.
 
-    Raises:
-        ValueError: an anchor is not a certificate. Nothing in ``pdf`` makes this function raise.
+    Never raises: whatever is wrong with the file, or with an anchor, is a finding.
     """
-    trusted = load_anchors(anchors)
+    try:
+        trusted = load_anchors(anchors)
+    except ValueError:
+        return FileAnswer.unreadable("BAD_ANCHOR")
     # (1) Recognise what was given.
     if not pdf:
         return FileAnswer.unreadable("EMPTY")
@@ -230,7 +232,7 @@ def _find_signatures(reader: PdfFileReader, findings: list[Observation]) -> list
     for name, value, field in enumerate_sig_fields(reader, filled_status=True):
         if len(found) == _MAXIMUM_SIGNATURES:
             raise _Limit
-        signature = _Signature(str(name))
+        signature = _Signature(printable(name))
         found.append(signature)
         try:
             dictionary = value.get_object()

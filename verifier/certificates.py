@@ -14,7 +14,7 @@ from pyhanko.sign.validation.generic_cms import validate_cert_usage
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
 
-from verifier.report import Kind, Trust
+from verifier.report import Kind, Trust, printable
 
 # RFC 4514, section 3, and the few more that Indonesian certificates carry.
 _SHORT = {
@@ -86,7 +86,7 @@ def signer_name(certificate: x509.Certificate) -> str:
         for attribute in rdn:
             short = _SHORT.get(attribute["type"].native)
             if short is not None:
-                parts.append(f"{short}={str(attribute['value'].native)[:200]}")
+                parts.append(f"{short}={printable(attribute['value'].native)}")
     parts.sort(key=lambda part: not part.startswith("CN="))
     return ", ".join(parts) or "—"
 

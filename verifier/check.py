@@ -56,6 +56,7 @@ class _Register:
     lookup: Lookup | None
     down: bool = False
     record: PublicRecord | None = None
+    same_document: bool = True
     more: list[Observation] = field(default_factory=list)
 
     def ask(self, question: str, value: str) -> PublicRecord | None:
@@ -86,6 +87,7 @@ def check(
     password: str | None = None,
     hosts: Sequence[str] = (),
     name: str | None = None,
+    more: Sequence[Observation] = (),
 ) -> Report:
     """Check one file.
 
@@ -99,15 +101,16 @@ def check(
         password: for an encrypted file.
         hosts: the hosts of our verification pages, lower case; a QR code of another is foreign.
         name: what the report calls the file; its path where not given.
+        more: what the caller has to add.
 
     Raises:
         OSError: the path cannot be read.
-        ValueError: an anchor is not a certificate.
+        Misconfigured: the sandbox has no system call filter here.
     """
     started = perf_counter()
     data = file if isinstance(file, bytes) else file.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
-    register = _Register(lookup)
+    register = _Register(lookup, more=list(more))
     answer: FileAnswer | None = None
     known_original = register.ask("sha256", sha256) is not None
     if known_original:
@@ -126,6 +129,7 @@ def check(
         known_original=known_original,
         register_asked=lookup is not None,
         register_down=register.down,
+        same_document=register.same_document,
         now=now,
         lang=lang,
         name=name if name is not None else (str(file) if isinstance(file, Path) else ""),
@@ -142,6 +146,8 @@ def _tie(answer: FileAnswer, register: _Register, hosts: Sequence[str]) -> None:
             register.more.append(Observation("ORIGINAL_EXTENDED"))
             return
     if answer.code is not None and register.ask("code", answer.code) is not None:
+        register.same_document = False
+        register.more.append(Observation("NOT_THE_ISSUED_FILE"))
         return
     for text in answer.qr_codes:
         _follow_qr_code(text, register, hosts)

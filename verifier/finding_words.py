@@ -39,6 +39,16 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "This is a folder; name the files in it.",
     ),
     "FILE_NOT_READABLE": ("error", "File ini tidak dapat dibuka.", "The file cannot be opened."),
+    "BAD_ANCHOR": (
+        "error",
+        "Salah satu sertifikat induk yang dipercaya di sini tidak dapat dibaca; perbaiki dahulu.",
+        "One of the root certificates trusted here cannot be read; repair that first.",
+    ),
+    "INTERNAL": (
+        "error",
+        "Pemeriksaan gagal karena kesalahan pada program kami.",
+        "The check failed because of an error in our program.",
+    ),
     "TOO_LARGE": (
         "error",
         "File ini lebih besar dari {limit} MB.",
@@ -65,6 +75,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "info",
         "File ini dibuat dari dokumen kami, tetapi tidak sama persis dengan yang diterbitkan.",
         "This file derives from a document of ours, but is not identical to the one issued.",
+    ),
+    "NOT_THE_ISSUED_FILE": (
+        "warning",
+        "File ini menyebut sebuah dokumen kami, tetapi bukan file yang kami terbitkan untuknya.",
+        "This file names a document of ours, but is not the file that was issued for it.",
     ),
     "NO_SIGNATURE": (
         "info",

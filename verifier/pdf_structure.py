@@ -78,6 +78,7 @@ _TABLE = re.compile(
     rb"[\x00\t\n\x0c\r ]*trailer"
 )
 _START = re.compile(rb"startxref[\x00\t\n\x0c\r ]+(\d{1,10})[\x00\t\n\x0c\r ]+%%EOF")
+_END_OF_LINE = re.compile(rb"\r?\n?")
 # What may open something inside an object; everything else is passed over.
 _TOKEN = re.compile(rb"\(|%|<<|>>|<|endobj|stream\r?\n|stream\r")
 _LENGTH = re.compile(rb"/Length[\x00\t\n\x0c\r ]+(\d{1,10})(?![\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+R|\d)")
@@ -114,11 +115,11 @@ def first_unexplained(pdf: bytes, start: int, offsets: Collection[int]) -> int |
 
 
 def last_end(pdf: bytes) -> int | None:
-    """Where the last complete ``startxref … %%EOF`` ends; None where the file has none."""
+    """Where the last complete ``startxref … %%EOF`` ends, its end of line included; None without one."""
     at = len(pdf)
     while (at := pdf.rfind(b"startxref", 0, at)) >= 0:
         if match := _START.match(pdf, at):
-            return match.end()
+            return _end(_END_OF_LINE, pdf, match.end())
     return None
 
 

@@ -25,6 +25,11 @@ Indication = Literal["TOTAL-PASSED", "INDETERMINATE", "TOTAL-FAILED"]
 Severity = Literal["error", "warning", "info"]
 
 
+def printable(text: object, limit: int = 200) -> str:
+    """Text from a stranger's file, cut and without what could steer a terminal or turn a line around."""
+    return "".join(character if character.isprintable() else " " for character in str(text)[:limit])
+
+
 @dataclass(frozen=True)
 class SignatureReport:
     """One signature, e-seal or document time-stamp.
@@ -57,7 +62,7 @@ class Observation:
     @classmethod
     def of(cls, code: str, **values: object) -> Observation:
         """An observation with the given values, as text."""
-        return cls(code, tuple((name, str(value)) for name, value in values.items()))
+        return cls(code, tuple((name, printable(value)) for name, value in values.items()))
 
 
 @dataclass(frozen=True)

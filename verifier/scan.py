@@ -29,9 +29,7 @@ def preload() -> None:
     # Drawing once makes the native libraries set up what they set up lazily.
     document = pypdfium2.PdfDocument.new()
     document.new_page(72, 72).render(scale=1).to_pil()
-    zxingcpp.read_barcodes(
-        PIL.Image.new("L", (32, 32), 255), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-    )
+    _read(PIL.Image.new("L", (32, 32), 255))
 
 
 def is_picture(data: bytes) -> bool:

@@ -32,12 +32,14 @@ def decide(
     known_original: bool,
     register_asked: bool,
     register_down: bool = False,
+    same_document: bool = True,
 ) -> Verdict:
     """The one verdict.
 
     ``file`` is None only where the file is known to be an original, or could not be checked for a reason of
     ours. ``status`` is None where the register knows no such document. ``register_down`` says that it was
-    asked and did not answer.
+    asked and did not answer. ``same_document`` is False where the file only names the document: whoever we
+    trust to sign could write any code into a file of his own, so that alone never makes it the original.
     """
     if not known_original:
         if file is None:
@@ -59,7 +61,7 @@ def decide(
         return Verdict.UNAVAILABLE
     if not register_asked:
         return Verdict.VALID
-    if status is None:
+    if status is None or (status is Status.IN_FORCE and not same_document):
         return Verdict.UNREGISTERED
     return _BY_STATUS[status]
 
@@ -73,6 +75,7 @@ def conclude(
     now: datetime,
     lang: Lang,
     register_down: bool = False,
+    same_document: bool = True,
     name: str = "",
     sha256: str = "",
     more: Sequence[Observation] = (),
@@ -80,7 +83,8 @@ def conclude(
 ) -> Report:
     """The whole answer about one file.
 
-    ``record`` is the document that the file was tied to; the register's answer is shown even where the
+    ``record`` is the document that the file was tied to, for ``same_document`` see `decide`;
+    the register's answer is shown even where the
     file's own answer is bad. ``more`` are findings beyond those of the file. ``now`` is aware.
     """
     status = record.status(now) if record is not None else None

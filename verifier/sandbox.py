@@ -1,0 +1,305 @@
+"""Where strangers' files are opened: one short-lived, confined process for each.
+
+`Sandbox` keeps a warm fork server, for programs that check many files. `OneShotSandbox` forks the
+calling process itself, for the CLI, which checks a few and must start fast. Both have the same walls
+(`verifier.confinement`) and the same limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from time import monotonic
+
+from storage.vocabulary import Misconfigured, Unavailable
+from verifier.confined_child import MAXIMUM_RESULT_BYTES, Job, load_libraries, run_confined
+from verifier.confinement import build_filter, load_libc
+from verifier.fork_server import FORKED, READY, WITHOUT_FILTER
+from verifier.report import FileAnswer
+
+WALL_SECONDS = 10.0
+_START_SECONDS = 60.0
+_FORK_SECONDS = 5.0
+_NO_FILTER_WARNING = "The sandbox runs without its system call filter; for development only."
+
+
+class SandboxBusy(Unavailable):
+    """As many files as may be are already being checked or waiting."""
+
+    code = "SANDBOX_BUSY"
+
+
+class _ServerDied(Exception):
+    """The fork server ended; the file is not to blame, so it gets another try."""
+
+
+class Sandbox:
+    """Checks files in confined children of a fork server.
+
+    Use it from any thread. At most ``children`` files are open at once and ``waiting`` more wait, each
+    for ``patience`` seconds; others get `SandboxBusy`. The server starts with the first file or with `start`.
+    """
+
+    def __init__(
+        self,
+        *,
+        children: int = 2,
+        waiting: int = 16,
+        patience: float = 8.0,
+        wall_seconds: float = WALL_SECONDS,
+        require_filter: bool = True,
+    ) -> None:
+        self._line = threading.BoundedSemaphore(children + waiting)
+        self._children = threading.BoundedSemaphore(children)
+        self._patience = patience
+        self._wall = wall_seconds
+        self._require_filter = require_filter
+        # One conversation with the server at a time; the children themselves run side by side.
+        self._lock = threading.Lock()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._threads = ThreadPoolExecutor(children + waiting, thread_name_prefix="sandbox")
+
+    def start(self) -> None:
+        """Start the server now, so that the first file does not wait for it.
+
+        Raises:
+            Misconfigured: the filter cannot be built here.
+            Unavailable: the server does not start.
+        """
+        with self._lock:
+            self._running()
+
+    def close(self) -> None:
+        """End the server and every child. The sandbox can be started again."""
+        with self._lock:
+            self._end()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process id of the running server."""
+        return self._server.pid if self._server is not None and self._server.poll() is None else None
+
+    async def inspect(
+        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+    ) -> FileAnswer:
+        """`inspect_now` for asynchronous programs."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            lambda: self.inspect_now(pdf, anchors=anchors, moment=moment, password=password),
+        )
+
+    def inspect_now(
+        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+    ) -> FileAnswer:
+        """What a file shows by itself; a file that breaks a limit is unreadable with the finding ``LIMIT``.
+
+        Raises:
+            SandboxBusy: too many files are being checked.
+            Misconfigured: the filter cannot be built here.
+            Unavailable: the server cannot be started, or died twice.
+        """
+        with self._place_in_line():
+            job = Job.of(pdf, anchors, moment, password).to_descriptor()
+            try:
+                for _ in range(2):
+                    with suppress(_ServerDied):
+                        return self._inspect_once(job)
+            finally:
+                os.close(job)
+        raise Unavailable("The sandbox's server ended twice in a row.", code="SANDBOX_UNAVAILABLE")
+
+    @contextmanager
+    def _place_in_line(self) -> Iterator[None]:
+        if not self._line.acquire(blocking=False):
+            raise SandboxBusy("Too many files are being checked. Try again in a moment.")
+        try:
+            if not self._children.acquire(timeout=self._patience):
+                raise SandboxBusy("Too many files are being checked. Try again in a moment.")
+            try:
+                yield
+            finally:
+                self._children.release()
+        finally:
+            self._line.release()
+
+    def _inspect_once(self, job: int) -> FileAnswer:
+        reading, writing = os.pipe()
+        child: int | None = None
+        try:
+            try:
+                with self._lock:
+                    control = self._running()
+                    child = _ask_for_child(control, job, writing)
+            except (OSError, _ServerDied) as error:
+                with self._lock:
+                    self._end()
+                raise _ServerDied from error
+            finally:
+                os.close(writing)
+            handle = child
+
+            def end_child() -> None:
+                if handle is not None:
+                    with suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(handle, signal.SIGKILL)
+
+            answer = _collect(reading, end_child, self._wall)
+        finally:
+            os.close(reading)
+            if child is not None:
+                os.close(child)
+        if answer is None:
+            if self.server_pid is None:
+                # Its children died with it, whatever the file was.
+                raise _ServerDied
+            return FileAnswer.unreadable("LIMIT")
+        return answer
+
+    def _running(self) -> socket.socket:
+        """The socket of a server that runs; called with the lock held."""
+        if self._control is not None and self._server is not None and self._server.poll() is None:
+            return self._control
+        self._end()
+        if not self._require_filter:
+            warnings.warn(_NO_FILTER_WARNING, RuntimeWarning, stacklevel=3)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        arguments = [sys.executable, "-I", "-X", "utf8", "-m", "verifier.fork_server"]
+        if not self._require_filter:
+            arguments.append(WITHOUT_FILTER)
+        with theirs:
+            self._server = subprocess.Popen(
+                arguments,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                close_fds=True,
+                start_new_session=True,
+            )
+        self._control = ours
+        ours.settimeout(_START_SECONDS)
+        try:
+            message = ours.recv(4096)
+        except OSError:
+            message = b""
+        if message == READY:
+            ours.settimeout(_FORK_SECONDS)
+            return ours
+        self._end()
+        if message:
+            raise Misconfigured(message.decode(), code="SANDBOX_NO_FILTER")
+        raise Unavailable("The sandbox's server does not start.", code="SANDBOX_UNAVAILABLE")
+
+    def _end(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait()
+            self._server = None
+
+
+class OneShotSandbox:
+    """Checks each file in a confined fork of this process, which must have no other threads."""
+
+    def __init__(self, *, require_filter: bool = True, wall_seconds: float = WALL_SECONDS) -> None:
+        self._wall = wall_seconds
+        self._require_filter = require_filter
+        self._libc: ctypes.CDLL | None = None
+        self._program: bytes | None = None
+        self._loaded: set[bool] = set()
+
+    def inspect_now(
+        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+    ) -> FileAnswer:
+        """What a file shows by itself; see `Sandbox.inspect_now`.
+
+        Raises:
+            Misconfigured: the filter cannot be built here.
+        """
+        # Everything is loaded here and not before: a file that the register knows never comes this far.
+        libc = self._prepared()
+        # A signature dictionary is never compressed (its ByteRange is patched in place), so a file
+        # without the word may be a scan, and only that needs the picture libraries.
+        scans = b"/ByteRange" not in pdf
+        if scans not in self._loaded:
+            load_libraries(scans=scans)
+            self._loaded.add(scans)
+        job = Job.of(pdf, anchors, moment, password)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            run_confined(job, writing, libc, self._program)
+        os.close(writing)
+        try:
+            answer = _collect(reading, lambda: os.kill(child, signal.SIGKILL), self._wall)
+        finally:
+            os.close(reading)
+            os.waitpid(child, 0)
+        return answer if answer is not None else FileAnswer.unreadable("LIMIT")
+
+    def _prepared(self) -> ctypes.CDLL:
+        if self._libc is None:
+            libc = load_libc()
+            if self._require_filter:
+                self._program = build_filter()
+            else:
+                warnings.warn(_NO_FILTER_WARNING, RuntimeWarning, stacklevel=3)
+            self._libc = libc
+        return self._libc
+
+
+def _ask_for_child(control: socket.socket, job: int, result: int) -> int | None:
+    """A descriptor of the child that now works on the job; None where it has ended already."""
+    socket.send_fds(control, [b"J"], [job, result])
+    message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+    if message != FORKED:
+        raise _ServerDied
+    return descriptors[0] if descriptors else None
+
+
+def _collect(reading: int, end_child: Callable[[], None], wall_seconds: float) -> FileAnswer | None:
+    """The child's answer, or None where it died, was too slow, or said too much or nonsense."""
+    deadline = monotonic() + wall_seconds
+    parts: list[bytes] = []
+    size = 0
+    poll = select.poll()
+    poll.register(reading, select.POLLIN)
+    while True:
+        left = deadline - monotonic()
+        if left <= 0 or not poll.poll(left * 1000) or size > MAXIMUM_RESULT_BYTES:
+            end_child()
+            return None
+        part = os.read(reading, 1 << 16)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+    try:
+        return FileAnswer.from_json(json.loads(b"".join(parts)))
+    except (ValueError, KeyError, TypeError):
+        return None
