@@ -1,13 +1,18 @@
-"""Puts the parts together that the settings name: the desk for the web process, the workshop for the worker."""
+"""Puts together the parts that the settings name: a desk for the web process, a workshop for the worker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from templates.render import Renderer
-from verifier.by_file import inspect
 
+from keys.development import DevelopmentKeyRing
+from keys.provider import KeyRing
+from keys.ring import SoftwareKeyRing
 from signer.cycle import Workshop
 from signer.requests import Desk
 from signer.settings import Settings
@@ -21,6 +26,7 @@ from storage.s3 import S3Archive, S3Settings
 from storage.spool import Spool
 from storage.vocabulary import Misconfigured
 from templates.catalogue import Catalogue
+from verifier.by_file import inspect
 
 
 def open_register(settings: Settings) -> Register:
@@ -71,8 +77,8 @@ def open_desk(settings: Settings, public_url: str) -> Desk:
 
 def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None = None) -> Workshop:
     """What the worker needs to issue; ``transport`` replaces the HTTP one to the time-stamp authority."""
-    keys, anchors = _open_keys(settings)
-    anchor_bytes = [anchor.public_bytes(_DER) for anchor in anchors]
+    anchors = read_trust(settings.trust_folder)
+    anchor_bytes = [anchor.public_bytes(Encoding.DER) for anchor in anchors]
     if transport is None:
         if settings.tsa_url is None:
             raise Misconfigured("No time-stamp authority is set; set ABSAH_TSA_URL.")
@@ -84,9 +90,35 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         archive=open_archive(settings),
         catalogue=catalogue,
         renderer=Renderer(catalogue),
-        keys=keys,
+        keys=open_keys(settings),
         timestamps=TimeStampAuthority(transport, anchors, clock=lambda: datetime.now(UTC)),
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
     )
+
+
+def open_keys(settings: Settings) -> KeyRing:
+    """The signing keys: those of the list, else the development PKI, which production refuses."""
+    if settings.keys_file is not None:
+        return SoftwareKeyRing.open(settings.keys_file)
+    if not settings.development:
+        raise Misconfigured("In production ABSAH_KEYS_FILE has to list the signing keys.")
+    return DevelopmentKeyRing.open(settings.data / "keys")
+
+
+def read_trust(folder: Path) -> list[x509.Certificate]:
+    """The root certificates (PEM) of a folder.
+
+    Raises:
+        Misconfigured: there is none, or a file is not PEM.
+    """
+    found: list[x509.Certificate] = []
+    for file in sorted(folder.glob("*.pem")):
+        try:
+            found += x509.load_pem_x509_certificates(file.read_bytes())
+        except ValueError as error:
+            raise Misconfigured(f"{file} is not a PEM file of certificates; remove or replace it.") from error
+    if not found:
+        raise Misconfigured(f"There is no root certificate (*.pem) in {folder}; set ABSAH_TRUST.")
+    return found

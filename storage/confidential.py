@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select, text
 
 from storage.tables import data_key
 from storage.vocabulary import Misconfigured
@@ -65,21 +65,31 @@ class Vault:
         if agency_id not in self._data_keys:
             wrapped = connection.scalar(select(data_key.c.wrapped).where(data_key.c.agency_id == agency_id))
             if wrapped is None:
-                return self._new_data_key(connection, agency_id)
-            try:
-                key = self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], agency_id.encode())
-            except InvalidTag as error:
-                raise _wrong_key() from error
-            self._data_keys[agency_id] = key
+                # Not remembered: the transaction that stores the new key may still roll back.
+                return self._unwrap(agency_id, self._store_new_key(connection, agency_id))
+            self._data_keys[agency_id] = self._unwrap(agency_id, wrapped)
         return self._data_keys[agency_id]
 
-    def _new_data_key(self, connection: Connection, agency_id: str) -> bytes:
-        # Not remembered: the transaction that stores it may still roll back.
-        key = AESGCM.generate_key(256)
+    def _unwrap(self, agency_id: str, wrapped: bytes) -> bytes:
+        try:
+            return self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], agency_id.encode())
+        except InvalidTag as error:
+            raise _wrong_key() from error
+
+    def _store_new_key(self, connection: Connection, agency_id: str) -> bytes:
         nonce = os.urandom(_NONCE)
-        wrapped = nonce + self._master.encrypt(nonce, key, agency_id.encode())
-        connection.execute(insert(data_key).values(agency_id=agency_id, wrapped=wrapped))
-        return key
+        wrapped = nonce + self._master.encrypt(nonce, AESGCM.generate_key(256), agency_id.encode())
+        connection.execute(
+            text(
+                "INSERT INTO data_key (agency_id, wrapped) VALUES (:agency_id, :wrapped)"
+                " ON CONFLICT (agency_id) DO NOTHING"
+            ),
+            {"agency_id": agency_id, "wrapped": wrapped},
+        )
+        # Another first request may have been faster; whichever key stands is everybody's.
+        return connection.execute(
+            select(data_key.c.wrapped).where(data_key.c.agency_id == agency_id)
+        ).scalar_one()
 
 
 def open_master_key(file: Path, *, create: bool) -> bytes:

@@ -22,9 +22,17 @@ def discrepancies(connection: Connection, archive: Archive) -> Iterator[str]:
 def _gaps(connection: Connection) -> Iterator[str]:
     """Every number of a series is a document, whatever became of it (a VOID one keeps its number)."""
     rows = connection.execute(
-        select(series.c.agency_id, series.c.name, series.c.next, func.count(document.c.id), func.max(document.c.sequence))
+        select(
+            series.c.agency_id,
+            series.c.name,
+            series.c.next,
+            func.count(document.c.id),
+            func.max(document.c.sequence),
+        )
         .select_from(series)
-        .outerjoin(document, and_(document.c.agency_id == series.c.agency_id, document.c.series == series.c.name))
+        .outerjoin(
+            document, and_(document.c.agency_id == series.c.agency_id, document.c.series == series.c.name)
+        )
         .group_by(series.c.agency_id, series.c.name, series.c.next)
     )
     for agency_id, name, following, count, highest in rows:
@@ -40,7 +48,9 @@ def _signatures_without_intent(connection: Connection) -> Iterator[str]:
         signature_intent.c.digest == signature.c.digest,
     )
     rows = connection.execute(
-        select(signature.c.document_id, signature.c.ordinal).where(signature.c.cms.is_not(None), not_(intended))
+        select(signature.c.document_id, signature.c.ordinal).where(
+            signature.c.cms.is_not(None), not_(intended)
+        )
     )
     for document_id, ordinal in rows:
         yield f"Signature {ordinal} of document {document_id} was made without a recorded intention."
@@ -52,7 +62,8 @@ def _missing_objects(connection: Connection, archive: Archive) -> Iterator[str]:
         .outerjoin(
             document_file,
             and_(
-                document_file.c.agency_id == document.c.agency_id, document_file.c.document_id == document.c.id
+                document_file.c.agency_id == document.c.agency_id,
+                document_file.c.document_id == document.c.id,
             ),
         )
         .where(document.c.state == DocumentState.ISSUED)

@@ -86,7 +86,9 @@ def api_keys() -> None:
 
 @api_keys.command("new")
 @click.argument("agency")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(units.SCOPES), help="May be given several times.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(units.SCOPES), help="May be given several times."
+)
 @click.option("--officer", help="Id of the officer whose key it is; needed to approve.")
 def new_api_key(agency: str, scopes: tuple[str, ...], officer: str | None) -> None:
     """Create a key for AGENCY and show it, once."""
@@ -129,5 +131,7 @@ def audit() -> None:
         found = [*trail.verify_chain(connection), *discrepancies(connection, archive)]
     for sentence in found:
         click.echo(sentence)
-    click.echo(f"{len(found)} discrepancies." if found else "Audit chain, numbers, signatures and archive agree.")
+    click.echo(
+        f"{len(found)} discrepancies." if found else "Audit chain, numbers, signatures and archive agree."
+    )
     raise SystemExit(1 if found else 0)

@@ -69,7 +69,7 @@ class RevokeBody(ChangeBody):
 
 
 class SupersedeBody(ChangeBody):
-    """The replacement: the id of an issued document, or the fields of a new one (then with Idempotency-Key)."""
+    """The replacement: the id of an issued document, or a new one's fields (then with Idempotency-Key)."""
 
     successor: Annotated[str | None, Field(max_length=36)] = None
     fields: dict[str, Any] | None = None

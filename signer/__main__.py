@@ -1,0 +1,5 @@
+"""``python -m signer`` is ``absah``."""
+
+from signer.cli import main
+
+main()

@@ -1,0 +1,59 @@
+"""The issuing side's web program: the agencies' API. It has no key and cannot sign."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import FastAPI
+
+from signer import problems
+from signer.parts import open_archive, open_desk
+from signer.requests import Desk
+from signer.routes.documents import documents_router
+from signer.settings import Settings, load_settings
+from storage.archive import Archive
+from storage.database import transaction
+from verifier.headers import SecurityHeaders
+from verifier.health import health_router
+
+TITLE = "Absah: issuing"
+
+
+def add_agency_side(app: FastAPI, desk: Desk, archive: Archive) -> None:
+    """Put the agencies' API on ``app``."""
+    app.include_router(documents_router(desk, archive, example_request(desk)))
+
+
+def readiness(desk: Desk, archive: Archive) -> dict[str, Any]:
+    """What the issuing side needs to accept requests."""
+
+    def database() -> None:
+        with transaction(desk.register.engine):
+            pass
+
+    return {"database": database, "archive": archive.ping}
+
+
+def example_request(desk: Desk) -> dict[str, Any]:
+    """A request that works as it stands, from a type's own sample."""
+    sample = next((each for each in desk.catalogue.types if each.approval), desk.catalogue.types[0])
+    return {"type": sample.id, "fields": sample.sample}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The issuing side as a program of its own."""
+    settings = settings or load_settings()
+    desk = open_desk(settings, settings.public_url or "http://127.0.0.1:8000")
+    archive = open_archive(settings)
+    app = FastAPI(title=TITLE, version="1", docs_url=None, redoc_url=None)
+    problems.install(app)
+    add_agency_side(app, desk, archive)
+    app.include_router(health_router(readiness(desk, archive)))
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def openapi_text(app: FastAPI) -> str:
+    """The OpenAPI document, for clients that want a file."""
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False)

@@ -1,0 +1,77 @@
+"""Both HTTP sides on one port, for `absah serve`; at scale each runs as a program of its own."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from fastapi import FastAPI
+from verifier.app import PublicParts, add_public_side
+
+from signer import problems
+from signer.app import add_agency_side, readiness
+from signer.commands.data import first_run_file, public_url, read_json, samples_folder, specimens_file
+from signer.parts import open_archive, open_desk, read_trust
+from signer.requests import Desk
+from signer.routes.specimens import add_specimens
+from signer.settings import Settings
+from storage.database import open_database_to_read, transaction
+from storage.lookup import Lookup
+from storage.records import Issuer
+from storage.units import agencies, regency_of
+from verifier.headers import SecurityHeaders
+from verifier.health import health_router
+from verifier.sandbox import Sandbox
+
+
+def create_combined_app(settings: Settings) -> FastAPI:
+    """One application with one OpenAPI document; the public half still reads through its own connection."""
+    desk = open_desk(settings, public_url(settings))
+    archive = open_archive(settings)
+    # Without libseccomp a laptop may go on with the other limits; production may not.
+    sandbox = Sandbox(require_filter=not settings.development)
+    lookup = Lookup(open_database_to_read(settings.database))
+    issuer, logo_svg = _whose_service(desk)
+
+    app = FastAPI(title="Absah", version="1", docs_url=None, redoc_url=None)
+    problems.install(app)
+    add_agency_side(app, desk, archive)
+    add_public_side(
+        app,
+        PublicParts(
+            lookup=lookup,
+            sandbox=sandbox,
+            anchors=tuple(each.public_bytes(Encoding.DER) for each in read_trust(settings.trust_folder)),
+            hosts=_own_hosts(settings),
+            regency=issuer.regency,
+            contact=issuer,
+            official_hosts={},
+            development=settings.development,
+            logo_svg=logo_svg,
+        ),
+    )
+    made = read_json(specimens_file(settings))
+    if settings.development and made is not None:
+        add_specimens(app, desk, archive, made, samples_folder(settings))
+    app.include_router(health_router({**readiness(desk, archive), "register": lookup.ping}))
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def _whose_service(desk: Desk) -> tuple[Issuer, bytes]:
+    """The first agency's regency and contact: who answers for this installation."""
+    with transaction(desk.register.engine) as connection:
+        for agency in agencies(connection):
+            regency = regency_of(connection, agency)
+            issuer = Issuer(agency.name, regency.name, agency.phone, agency.email, agency.website)
+            return issuer, regency.logo_svg or b""
+    return Issuer("", "", "", "", ""), b""
+
+
+def _own_hosts(settings: Settings) -> tuple[str, ...]:
+    """Hosts whose QR codes are ours: today's and, on a laptop, the one that the specimens were made for."""
+    urls = [public_url(settings)]
+    first_run = read_json(first_run_file(settings))
+    if settings.development and first_run is not None:
+        urls += [first_run["url"], first_run.get("first_url", first_run["url"])]
+    return tuple(dict.fromkeys(urlsplit(url).netloc for url in urls))

@@ -1,0 +1,67 @@
+"""What the embedded default keeps in its data folder, beside register and archive."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from keys.development import DevelopmentKeyRing
+from keys.timestamp_server import DevelopmentTimeStampAuthority
+from signer.settings import Settings
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def first_run_file(settings: Settings) -> Path:
+    """Where the first start wrote address, agencies and keys; readable by its owner only."""
+    return settings.data / "first-run.json"
+
+
+def specimens_file(settings: Settings) -> Path:
+    """The codes of the specimens that the first start issued."""
+    return settings.data / "specimens.json"
+
+
+def samples_folder(settings: Settings) -> Path:
+    """Files to try the upload page with."""
+    return settings.data / "samples"
+
+
+def keys_folder(settings: Settings) -> Path:
+    """The development PKI."""
+    return settings.data / "keys"
+
+
+def read_json(file: Path) -> Any:
+    """A JSON file of the data folder; None where there is none."""
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def write_private(file: Path, value: Any) -> None:
+    """Replace a JSON file at once, readable by its owner only."""
+    temporary = file.with_suffix(".part")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(value, stream, indent=2, ensure_ascii=False)
+        stream.write("\n")
+    temporary.replace(file)
+
+
+def public_url(settings: Settings) -> str:
+    """The address in new QR codes: the setting, else the one that `serve` used last."""
+    if settings.public_url is not None:
+        return settings.public_url.rstrip("/")
+    first_run = read_json(first_run_file(settings))
+    return str(first_run["url"]) if first_run else DEFAULT_URL
+
+
+def development_transport(settings: Settings) -> Callable[[bytes], bytes] | None:
+    """The development TSA called in this process, for commands that sign without `serve` running."""
+    if settings.tsa_url is not None or not settings.development:
+        return None
+    key = DevelopmentKeyRing.open(keys_folder(settings)).timestamp_key()
+    return DevelopmentTimeStampAuthority(key).respond

@@ -1,0 +1,79 @@
+"""The processes that `serve` supervises, each of which can also be run by itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+
+import click
+import structlog
+
+from signer.settings import load_settings
+
+
+@click.command()
+def worker() -> None:
+    """Issue what waits in the register, until stopped."""
+    from signer.commands.data import development_transport
+    from signer.parts import open_workshop
+    from signer.worker import run, stop_on_signals
+
+    log_as_json()
+    settings = load_settings()
+    stop = threading.Event()
+    stop_on_signals(stop)
+    _follow_parent(stop)
+    run(open_workshop(settings, development_transport(settings)), stop, time.monotonic)
+
+
+@click.command(hidden=True)
+@click.option("--host", default="127.0.0.1")
+@click.option("--port", type=int, default=8000)
+def web(host: str, port: int) -> None:
+    """Serve the agencies' API and the public pages on one port."""
+    import uvicorn
+
+    from signer.combined import create_combined_app
+
+    log_as_json()
+    uvicorn.run(create_combined_app(load_settings()), host=host, port=port, log_config=None, access_log=False)
+
+
+@click.command("development-tsa", hidden=True)
+@click.option("--port", type=int, required=True)
+def development_tsa(port: int) -> None:
+    """Serve the development PKI's time-stamp authority on the loopback interface."""
+    from keys.timestamp_server import serve as serve_timestamps
+    from signer.commands.data import keys_folder
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    serve_timestamps(keys_folder(load_settings()), "127.0.0.1", port)
+
+
+def log_as_json() -> None:
+    """One JSON object a line on standard error: codes and ids, never what somebody sent."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(file=os.fdopen(2, "w", closefd=False)),
+    )
+
+
+def _follow_parent(stop: threading.Event) -> None:
+    """End when the supervisor was killed without a chance to stop us."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while not stop.wait(2):
+            if os.getppid() != parent:
+                stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()

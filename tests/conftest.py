@@ -1,0 +1,77 @@
+"""Fixtures that several packages' tests share: databases, archives and a small register."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from storage.confidential import Vault
+from storage.database import migrate, open_database, sqlite_url
+from storage.local import LocalArchive
+from storage.register import Register
+from storage.s3 import S3Archive, S3Settings
+
+from tests.services import postgresql, s3_server
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database of each kind."""
+    if request.param == "sqlite":
+        url = sqlite_url(tmp_path / "register.db")
+        migrated = open_database(url)
+        migrate(migrated)
+        migrated.dispose()
+        yield url
+        return
+    server = request.getfixturevalue("postgresql_url")
+    name = f"test_{os.urandom(6).hex()}"
+    administrator = create_engine(server, isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = server.rpartition("/")[0] + f"/{name}"
+    migrated = open_database(url)
+    migrate(migrated)
+    migrated.dispose()
+    yield url
+    with administrator.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    administrator.dispose()
+
+
+@pytest.fixture
+def register(database_url: str) -> Iterator[Register]:
+    engine = open_database(database_url)
+    yield Register(engine, Vault(b"m" * 32))
+    engine.dispose()
+
+
+@pytest.fixture(params=["local", "s3"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> LocalArchive | S3Archive:
+    if request.param == "local":
+        return LocalArchive(tmp_path / "archive")
+    return s3_archive(request.getfixturevalue("s3_endpoint"))
+
+
+def s3_archive(endpoint: str) -> S3Archive:
+    settings = S3Settings(
+        endpoint, f"absah-{os.urandom(4).hex()}", "absah", "absah-secret", "us-east-1", False
+    )
+    made = S3Archive(settings)
+    made.create_bucket()
+    return made

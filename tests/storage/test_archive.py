@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from storage.archive import Archive, ArchiveUnavailable, ObjectDiffers, ObjectMissing, final_key, staging_key
+from storage.local import LocalArchive
+from storage.s3 import S3Archive, S3Settings
+from storage.vocabulary import AbsahError
+
+from tests.services import free_port
+
+KEY = final_key("agency", "ab" * 32)
+
+
+def test_reads_what_was_put(archive: Archive) -> None:
+    archive.put_once(KEY, b"%PDF-1.7 content", retain_until=date(2040, 1, 1))
+    assert archive.read(KEY) == b"%PDF-1.7 content"
+
+
+def test_putting_the_same_bytes_again_is_no_error(archive: Archive) -> None:
+    archive.put_once(KEY, b"same")
+    archive.put_once(KEY, b"same", retain_until=date(2040, 1, 1))
+    assert archive.read(KEY) == b"same"
+
+
+def test_an_object_is_never_replaced(archive: Archive) -> None:
+    archive.put_once(KEY, b"first")
+    with pytest.raises(ObjectDiffers):
+        archive.put_once(KEY, b"second")
+    assert archive.read(KEY) == b"first"
+
+
+def test_a_missing_object_is_not_an_outage(archive: Archive) -> None:
+    with pytest.raises(ObjectMissing):
+        archive.read(KEY)
+
+
+def test_only_staging_objects_can_be_removed(archive: Archive) -> None:
+    staged = staging_key("agency", "document", "cd" * 32)
+    archive.put_once(staged, b"frozen")
+    archive.remove_staging(staged)
+    archive.remove_staging(staged)
+    with pytest.raises(ObjectMissing):
+        archive.read(staged)
+    archive.put_once(KEY, b"final")
+    with pytest.raises(AbsahError):
+        archive.remove_staging(KEY)
+    assert archive.read(KEY) == b"final"
+
+
+def test_ping(archive: Archive) -> None:
+    archive.ping()
+
+
+def test_an_s3_server_that_is_down_is_an_outage() -> None:
+    settings = S3Settings(f"127.0.0.1:{free_port()}", "absah", "key", "secret-of-ours", "us-east-1", False)
+    archive = S3Archive(settings)
+    with pytest.raises(ArchiveUnavailable) as caught:
+        archive.put_once(KEY, b"data")
+    assert "secret-of-ours" not in repr(caught.value) + repr(settings)
+
+
+def test_a_folder_that_cannot_be_made_is_an_outage(tmp_path) -> None:
+    (tmp_path / "archive").write_text("a file stands where the folder should be")
+    with pytest.raises(ArchiveUnavailable):
+        LocalArchive(tmp_path / "archive")
+
+
+def test_nothing_half_written_is_left_behind(tmp_path) -> None:
+    archive = LocalArchive(tmp_path)
+    archive.put_once(KEY, b"whole")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [KEY.rpartition("/")[2]]
+    assert (tmp_path / KEY).stat().st_mode & 0o222 == 0
