@@ -17,7 +17,7 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from small_pki import NOW, Identity, as_asn1, pki
 
-CODE = "7K3M9QX2R4TPX"
+CODE = "7K3M9QX2R4TPXA"
 
 
 def objects_to_pdf(objects: list[bytes], *, trailer: bytes = b"") -> bytes:
