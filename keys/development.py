@@ -49,7 +49,7 @@ _OFFICER_LIFE = timedelta(days=730)
 _TSA_LIFE = timedelta(days=1826)
 # A machine whose clock runs behind ours would call a certificate of this second not yet valid.
 _BACKDATED = timedelta(hours=1)
-_NAME_LIMIT = 64  # X.520: upper bound of commonName and organizationName
+_NAME_LIMIT = 64  # bytes; X.520: upper bound of commonName and organizationName, counted strictly
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -313,7 +313,10 @@ def _name(common: str, organisation: str = _ORGANISATION, title: str | None = No
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _NAME_LIMIT else text[: _NAME_LIMIT - 1] + "…"
+    encoded = text.encode()
+    if len(encoded) <= _NAME_LIMIT:
+        return text
+    return encoded[: _NAME_LIMIT - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def _private_key(folder: Path, name: str, algorithm: Algorithm) -> PrivateKey:

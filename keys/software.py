@@ -173,21 +173,20 @@ def _check_usage(certificate: x509.Certificate) -> None:
 
 
 def _check_chain(path: tuple[x509.Certificate, ...]) -> None:
-    for certificate, issuer in itertools.pairwise(path):
-        try:
-            certificate.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, InvalidSignature) as problem:
-            raise KeyRefused(
-                "The chain beside the certificate does not lead upwards.", code="KEY_CHAIN"
-            ) from problem
-    for certificate in path:
-        # Nobody relies on the signature of a root over itself.
-        if certificate.issuer != certificate.subject and isinstance(
-            certificate.signature_hash_algorithm, _OUTDATED_HASHES
-        ):
+    own, *above = path
+    # Nobody relies on the signature of a root over itself.
+    for certificate in (own, *(each for each in above if each.issuer != each.subject)):
+        if isinstance(certificate.signature_hash_algorithm, _OUTDATED_HASHES):
             raise KeyRefused(
                 "The certificate or its issuer is signed with an outdated hash.", code="CERTIFICATE_WEAK"
             )
+    for certificate, issuer in itertools.pairwise(path):
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as problem:
+            raise KeyRefused(
+                "The chain beside the certificate does not lead upwards.", code="KEY_CHAIN"
+            ) from problem
 
 
 def _ordered_chain(
