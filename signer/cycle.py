@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from templates.render import Renderer
-from verifier.by_file import FileAnswer
-
 from keys.provider import KeyRing
 from signer import signature
 from signer.composition import compose
@@ -27,6 +24,12 @@ from storage.reading import Document, Slot, read_document
 from storage.register import Register
 from storage.vocabulary import AbsahError, DocumentState
 from templates.catalogue import Catalogue
+from templates.render import Renderer
+from verifier.report import FileAnswer
+from verifier.words import finding_severity
+
+# Room for the time-stamp token in a signature: two certificates of RSA-4096 and to spare.
+TOKEN_BYTES = 8_000
 
 
 class SelfCheckFailed(AbsahError):
@@ -150,10 +153,11 @@ def _is_next(held: Claim, slot: Slot) -> bool:
 def _freeze(workshop: Workshop, document: Document, held: Claim, slot: Slot) -> signature.Frozen:
     key = workshop.keys.key(slot.key_id)
     at = datetime.fromtimestamp(document.created_at / 1000, UTC)
-    reserved = signature.reserved_size(key, workshop.timestamps.token_size)
+    reserved = signature.reserved_size(key, TOKEN_BYTES)
+    fields: tuple[signature.SignatureField, ...] = ()
     if slot.ordinal > 1:
         earlier = document.slots[slot.ordinal - 2]
-        base, fields = _assemble(workshop, held, earlier), ()
+        base = _assemble(workshop, held, earlier)
     else:
         document_type = workshop.catalogue.get(document.type)
         if document_type.template_hash != document.template_hash:
@@ -220,7 +224,7 @@ def _check_own_output(workshop: Workshop, pdf: bytes, expected: int) -> FileAnsw
     """The file half of the public check, on what is about to become evidence."""
     answer = workshop.inspect(pdf)
     signatures = answer.signatures
-    doubts = [finding.code for finding in answer.findings if finding.severity != "info"]
+    doubts = [each.code for each in answer.findings if finding_severity(each.code) != "info"]
     sound = len(signatures) == expected and all(
         each.integrity == "intact"
         and each.changes in ("none", "permitted")

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import click
+from sqlalchemy import Connection
 
 from signer.parts import open_archive, open_register
 from signer.settings import Settings, load_settings
@@ -59,7 +60,7 @@ def list_agencies() -> None:
             click.echo(f"{agency.id}\t{agency.name}\t{', '.join(agency.types)}")
 
 
-def add_units(connection: units.Connection, file: Path) -> None:
+def add_units(connection: Connection, file: Path) -> None:
     """Add what a TOML file describes: ``[[unit]]`` and ``[[officer]]`` tables; logos are paths beside it.
 
     Raises:
@@ -71,7 +72,7 @@ def add_units(connection: units.Connection, file: Path) -> None:
             logo = entry.pop("logo", None)
             types = tuple(entry.pop("types", ()))
             svg = (file.parent / logo).read_bytes() if logo else None
-            units.add_unit(connection, units.Unit(**entry, types=types, logo_svg=svg))
+            units.add_unit(connection, units.Unit(**{"parent_id": None, **entry}, types=types, logo_svg=svg))
         for entry in described.get("officer", ()):
             defaults = {"nip": "", "rank": "", "capacity": "", "key_id": None}
             units.add_officer(connection, units.Officer(**{**defaults, **entry}))

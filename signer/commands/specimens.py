@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from keys.development import create_stranger
 from signer import signature
 from signer.commands.data import keys_folder
 from signer.composition import compose
-from signer.cycle import Workshop
+from signer.cycle import TOKEN_BYTES, Workshop
 from signer.parts import open_desk, open_workshop
 from signer.requests import Desk, IssueRequest, Replacement, accept
 from signer.settings import Settings
@@ -30,11 +31,14 @@ from storage.status import Change
 from storage.units import SCOPES, Client, officer_for_role
 from storage.vocabulary import AbsahError, ReasonClass, Status
 
-# Nobody's names.
-_NAMES = (
-    "Sri Wahyuningsih", "Budi Santoso", "Ni Luh Ayu Pramesti", "Yohanes Wenda", "Siti Nurhaliza Lubis",
-    "Agus Firmansyah", "Maria Goreti Lamawuran", "Muhammad Rizal Tanjung", "Dewi Kartikasari",
-    "Hendrik Simanjuntak", "Nurul Aini", "Fransiskus Bere", "Putri Maharani Siregar", "I Made Sudarsana", "Laila Rahmawati",
+# Nobody's names; a sample's person keeps the sex that their NIK tells.
+_WOMEN = (
+    "Sri Wahyuningsih", "Ni Luh Ayu Pramesti", "Siti Nurhaliza Lubis", "Maria Goreti Lamawuran",
+    "Dewi Kartikasari", "Nurul Aini", "Putri Maharani Siregar", "Laila Rahmawati",
+)  # fmt: skip
+_MEN = (
+    "Budi Santoso", "Yohanes Wenda", "Agus Firmansyah", "Muhammad Rizal Tanjung", "Hendrik Simanjuntak",
+    "Fransiskus Bere", "I Made Sudarsana",
 )  # fmt: skip
 
 
@@ -60,7 +64,8 @@ class Studio:
     desk: Desk
     workshop: Workshop
     settings: Settings
-    _names: Iterator[str] = field(default_factory=lambda: itertools.cycle(_NAMES))
+    _women: Iterator[str] = field(default_factory=lambda: itertools.cycle(_WOMEN))
+    _men: Iterator[str] = field(default_factory=lambda: itertools.cycle(_MEN))
     _serials: Iterator[int] = field(default_factory=lambda: itertools.count(101))
 
     @classmethod
@@ -90,10 +95,10 @@ class Studio:
         """Request a specimen of a type's own sample, for somebody else than the sample's person."""
         document_type = self.desk.catalogue.get(type_id)
         fields = dict(document_type.sample)
-        fields[document_type.holder_name] = next(self._names)
         serial = next(self._serials)
-        if "nik" in fields:
-            fields["nik"] = fields["nik"][:12] + f"{serial:04}"
+        is_woman = int(fields["nik"][6:8]) > 40
+        fields[document_type.holder_name] = next(self._women if is_woman else self._men)
+        fields["nik"] = fields["nik"][:12] + f"{serial:04}"
         fields.update(changes or {})
         accepted = accept(
             self.desk,
@@ -160,7 +165,7 @@ def issue_specimens(studio: Studio, step: Callable[[str], None]) -> list[Specime
     replacement = Replacement(old.id, ReasonClass.PLACE_CHANGED, "Contoh: pindah tempat praktik")
     moved = {
         **document.fields,
-        "tempat_praktik_nama": "Klinik Pratama Sehat Bersama",
+        "tempat_praktik": "Klinik Pratama Sehat Bersama",
     }
     new = studio.request(permits, "sip-dokter", moved, replacement=replacement)
     add(old, Status.SUPERSEDED)
@@ -209,10 +214,10 @@ def _altered(pdf: bytes) -> bytes:
     """The file with another title: an update after the signature, as any PDF editor would write."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf), strict=False)
     page = writer.root["/Pages"]["/Kids"][0]
-    page["/Rotate"] = signature.number(180)
+    page["/Rotate"] = generic.NumberObject(180)
     writer.update_container(page)
     out = io.BytesIO()
-    writer.write(out)
+    writer.write(out)  # type: ignore[no-untyped-call]
     return out.getvalue()
 
 
@@ -253,7 +258,7 @@ def _signed_by_a_stranger(studio: Studio, rendered: Any) -> bytes:
         reason="Contoh untuk uji coba",
         location="",
         at=datetime.now(UTC),
-        reserved=signature.reserved_size(key, studio.workshop.timestamps.token_size),
+        reserved=signature.reserved_size(key, TOKEN_BYTES),
     )
     cms = signature.sign(frozen.digest, key)
     token = studio.workshop.timestamps.stamp(signature.signature_value(cms))

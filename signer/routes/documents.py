@@ -28,12 +28,14 @@ from storage import status
 from storage.archive import Archive, final_key, staging_key
 from storage.database import transaction
 from storage.reading import Overview, read_overview
-from storage.register import Accepted
+from storage.register import Accepted, Register
 from storage.status import Change
 from storage.units import Client, authenticate, get_officer
 from storage.vocabulary import Conflict, DocumentState, FieldProblem, InvalidRequest
 
 PREFIX = "/api/v1/documents"
+
+_Apply = Callable[[Client, str, Any, Change], None]
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"description": description, "content": {PROBLEM: {"schema": PROBLEM_SCHEMA}}}
@@ -146,9 +148,7 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
 
         return await run_in_threadpool(change)
 
-    def add_change(
-        name: str, model: type[ChangeBody], summary: str, apply: Callable[[Client, str, Any, Change], None]
-    ) -> None:
+    def add_change(name: str, model: type[ChangeBody], summary: str, apply: _Apply) -> None:
         async def change(request: Request, document_id: str) -> DocumentAnswer:
             client = await run_in_threadpool(caller, request, "status")
             body = await read_model(request, model)
@@ -177,19 +177,15 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
             register, client.agency_id, document_id, change, body.effective_on
         ),
     )
-    for name, change_status, summary in (
-        ("suspend", status.suspend, "Suspend until reinstated"),
-        ("reinstate", status.reinstate, "End a suspension"),
-        ("annul", status.annul, "Treat as never in force; stops an unissued document"),
-    ):
-        add_change(
-            name,
-            ChangeBody,
-            summary,
-            lambda client, document_id, body, change, act=change_status: act(
-                register, client.agency_id, document_id, change
-            ),
-        )
+
+    def simple(act: Callable[[Register, str, str, Change], None]) -> _Apply:
+        return lambda client, document_id, body, change: act(register, client.agency_id, document_id, change)
+
+    add_change("suspend", ChangeBody, "Suspend until reinstated", simple(status.suspend))
+    add_change("reinstate", ChangeBody, "End a suspension", simple(status.reinstate))
+    add_change(
+        "annul", ChangeBody, "Treat as never in force; stops an unissued document", simple(status.annul)
+    )
 
     @router.post(
         "/{document_id}/supersede",
