@@ -143,7 +143,7 @@ def test_its_own_policy_may_be_asked_for(authority: DevelopmentTimeStampAuthorit
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     with server(folder, "127.0.0.1", 0) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{listening.server_address[1]}/"
         listening.shutdown()
