@@ -20,6 +20,7 @@ and never a good answer.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,13 +35,14 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_contents
 
 from verifier import scan
 from verifier.attachment import has_active_content, read_signed_code
 from verifier.certificates import (
     Evidence,
     TrustAnswer,
+    is_readable,
     is_revocation_known,
     judge_signer,
     judge_time_stamper,
@@ -69,6 +71,8 @@ _LIMITS = DecodeLimits(
 )
 _MAXIMUM_SIGNATURES = 200
 _MAXIMUM_CONTENTS = 4 * _MIB
+# The library reads such a string digit by digit: half a second for each megabyte.
+_HUGE_STRING = re.compile(rb"<[0-9A-Fa-f\s]{%d}" % (2 * _MAXIMUM_CONTENTS + 1))
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _DETACHED = ("/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/PBAD.PAdES")
 
@@ -140,7 +144,9 @@ def _inspect_pdf(
     pdf: bytes, anchors: tuple[x509.Certificate, ...], moment: datetime, password: str | None
 ) -> FileAnswer:
     # (2) Open the PDF.
-    reader = _open(pdf)
+    if _HUGE_STRING.search(pdf):
+        raise _Limit
+    reader, complete = _open(pdf)
     findings: list[Observation] = []
     if reader.encrypted:
         if not _unlock(reader, password):
@@ -154,6 +160,9 @@ def _inspect_pdf(
     # (3) Find the signatures.
     signatures = _find_signatures(reader, findings)
     if not signatures:
+        if not complete:
+            # The broken end may have held the signature.
+            return FileAnswer.unreadable("DAMAGED")
         findings.append(Observation("NO_SIGNATURE"))
         if b"/ByteRange" in pdf:
             findings.append(Observation("SIGNATURE_REMOVED"))
@@ -184,7 +193,14 @@ def _inspect_pdf(
         findings.append(Observation("NO_ANCHORS"))
     _prove_times(signatures, evidence, moment, findings)
     for signature in signatures:
-        _judge_trust(signature, evidence, moment, findings)
+        try:
+            _judge_trust(signature, evidence, moment, findings)
+        except MemoryError:
+            raise
+        except Exception:
+            # A certificate that cannot be read vouches for nobody.
+            signature.trust = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE")
+            findings.append(Observation.of("SIGNER_UNTRUSTED", field=signature.field))
 
     # (10) Conclude per signature.
     reports = tuple(_conclude(signature, signatures, evidence) for signature in signatures)
@@ -203,15 +219,19 @@ def _inspect_pdf(
     )
 
 
-def _open(pdf: bytes) -> PdfFileReader:
-    """The file as its last complete revision shows it; what stands behind that is judged in step 5."""
+def _open(pdf: bytes) -> tuple[PdfFileReader, bool]:
+    """The file, and whether it is complete.
+
+    Where its end is broken it is opened as its last complete revision; what stands behind that one is then
+    unsigned and judged in step 5.
+    """
     try:
-        return PdfFileReader(BytesIO(pdf), strict=False, decode_limits=_LIMITS)
+        return PdfFileReader(BytesIO(pdf), strict=False, decode_limits=_LIMITS), True
     except PdfReadError:
         end = last_end(pdf)
         if end is None or end == len(pdf):
             raise
-        return PdfFileReader(BytesIO(pdf[:end]), strict=False, decode_limits=_LIMITS)
+        return PdfFileReader(BytesIO(pdf[:end]), strict=False, decode_limits=_LIMITS), False
 
 
 def _picture_answer(picture: bytes) -> FileAnswer:
@@ -238,7 +258,7 @@ def _find_signatures(reader: PdfFileReader, findings: list[Observation]) -> list
             dictionary = value.get_object()
             if dictionary.get("/Type") == "/DocTimeStamp" or dictionary.get("/SubFilter") == "/ETSI.RFC3161":
                 signature.kind = "document_timestamp"
-            if len(dictionary.raw_get("/Contents", decrypt=0)) > _MAXIMUM_CONTENTS:
+            if len(extract_contents(dictionary)) > _MAXIMUM_CONTENTS:
                 raise _Limit
             signature.embedded = EmbeddedPdfSignature(reader, field, str(name))
         except _Limit:
@@ -339,14 +359,15 @@ def _read_evidence(
     reader: PdfFileReader, anchors: tuple[x509.Certificate, ...], signatures: list[_Signature]
 ) -> Evidence:
     """Certificates and revocation data of the DSS (EN 319 142-1, 5.4.2) and of every CMS."""
-    certificates: list[x509.Certificate] = []
+    found: list[x509.Certificate] = []
     for signature in signatures:
-        certificates.extend(signature.cms.certificates)
+        found.extend(signature.cms.certificates)
         for token in signature.tokens:
-            certificates.extend(token.answer.certificates)
+            found.extend(token.answer.certificates)
+    certificates = [certificate for certificate in found if is_readable(certificate)]
     try:
         store = DocumentSecurityStore.read_dss(reader)
-        certificates.extend(store.load_certs())
+        certificates.extend(certificate for certificate in store.load_certs() if is_readable(certificate))
         return Evidence(
             anchors, tuple(certificates), tuple(_loaded(store.crls, True)), tuple(_loaded(store.ocsps, False))
         )
@@ -378,7 +399,13 @@ def _prove_times(
                 findings.append(Observation.of("TIMESTAMP_IN_FUTURE", field=signature.field))
                 signature.trust = TrustAnswer("undetermined", "TIMESTAMP_ORDER_FAILURE")
                 continue
-            stamper = judge_time_stamper(certificate, evidence, horizon)
+            try:
+                stamper = judge_time_stamper(certificate, evidence, horizon)
+            except MemoryError:
+                raise
+            except Exception:
+                # A certificate that cannot be read proves no time.
+                stamper = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE")
             if signature.kind == "document_timestamp":
                 signature.trust = stamper
             if stamper.trust != "trusted":

@@ -79,6 +79,16 @@ def load_anchors(encoded: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     return tuple(anchors)
 
 
+def is_readable(certificate: x509.Certificate) -> bool:
+    """Whether a certificate can be read to its last field; asn1crypto reads late, and only then raises."""
+    try:
+        _ = certificate.native
+        _ = certificate.public_key.bit_size
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
+        return False
+    return True
+
+
 def signer_name(certificate: x509.Certificate) -> str:
     """The subject, ``CN=…, O=…``, without serial numbers and addresses."""
     parts = []

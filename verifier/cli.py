@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
@@ -110,9 +111,10 @@ def _reports(
     hosts = _hosts()
     sandbox = OneShotSandbox()
     for file in files:
+        started = perf_counter()
         problem = _problem(file)
         if problem is not None:
-            yield _failed(file, problem, lang, readable_fault=True)
+            yield _failed(file, problem, lang, started)
             continue
         try:
             yield check(
@@ -127,30 +129,31 @@ def _reports(
                 more=more,
             )
         except OSError:
-            yield _failed(file, "FILE_NOT_READABLE", lang, readable_fault=True)
+            yield _failed(file, "FILE_NOT_READABLE", lang, started)
         except Misconfigured as error:
             click.echo(error.message, err=True)
-            yield _failed(file, "SANDBOX_UNAVAILABLE", lang, readable_fault=False)
+            yield _failed(file, "SANDBOX_UNAVAILABLE", lang, started, ours=True)
         except Exception as error:
             # Every file gets its answer, also when one of them finds an error of ours.
             click.echo(f"{click.format_filename(file)}: {type(error).__name__}", err=True)
-            yield _failed(file, "INTERNAL", lang, readable_fault=False)
+            yield _failed(file, "INTERNAL", lang, started, ours=True)
 
 
-def _failed(file: Path, code: str, lang: Lang, *, readable_fault: bool) -> Report:
-    """The report about a file that was not opened: its own fault (unreadable) or ours (unavailable)."""
+def _failed(file: Path, code: str, lang: Lang, started: float, *, ours: bool = False) -> Report:
+    """The report about a file that was not opened: through its fault (unreadable) or ours (unavailable)."""
     from verifier.report import FileAnswer, Observation
     from verifier.verdict import conclude
 
     return conclude(
-        FileAnswer.unreadable(code) if readable_fault else None,
+        None if ours else FileAnswer.unreadable(code),
         None,
         known_original=False,
         register_asked=False,
         now=datetime.now(UTC),
         lang=lang,
         name=str(file),
-        more=() if readable_fault else (Observation(code),),
+        more=(Observation(code),) if ours else (),
+        elapsed_ms=round((perf_counter() - started) * 1000, 2),
     )
 
 

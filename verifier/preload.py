@@ -26,6 +26,7 @@ _LAZY = (
     "encodings.utf_8",
     "gzip",
     "lxml.etree",
+    "pyhanko.pdf_utils.crypt._saslprep",
     "pyhanko.pdf_utils.crypt.standard",
     "pyhanko.pdf_utils.crypt.pubkey",
     "pyhanko.pdf_utils.filters",

@@ -41,14 +41,18 @@ def read_codes_of_picture(picture: bytes) -> tuple[str, ...]:
     """The texts of the QR codes in a PNG or JPEG.
 
     Raises:
+        MemoryError: the picture is larger than any scan.
         Exception: whatever the decoder raises on a damaged picture.
     """
     import PIL.Image
 
-    with PIL.Image.open(BytesIO(picture), formats=["PNG", "JPEG"]) as image:
-        if image.width * image.height > _MAXIMUM_PIXELS:
-            raise MemoryError
-        return _read(image.convert("L"))
+    try:
+        with PIL.Image.open(BytesIO(picture), formats=["PNG", "JPEG"]) as image:
+            if image.width * image.height > _MAXIMUM_PIXELS:
+                raise MemoryError
+            return _read(image.convert("L"))
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+        raise MemoryError from error
 
 
 def read_codes_of_pdf(pdf: bytes) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ def conclude(
         known_original=known_original,
         register_asked=register_asked,
         register_down=register_down,
+        same_document=same_document,
     )
     register = _register_answer(record, status) if register_asked else None
     words = verdict_words(

@@ -12,6 +12,7 @@ from asn1crypto import crl as asn1_crl
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter, append_signature_field
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -179,6 +180,23 @@ def with_attachment_swapped(pdf: bytes, code: str) -> bytes:
     return out.getvalue()
 
 
+def encrypted_pdf(user_password: str) -> bytes:
+    """An AES-256 encrypted file, signed after that."""
+    writer = copy_into_new_writer(PdfFileReader(BytesIO(plain_pdf())))
+    writer.encrypt(owner_pass="pemilik", user_pass=user_password)
+    encrypted = BytesIO()
+    writer.write(encrypted)
+    update = IncrementalPdfFileWriter(encrypted)
+    update.encrypt(user_password)
+    out = BytesIO()
+    PdfSigner(
+        PdfSignatureMetadata(field_name="A", md_algorithm="sha256"),
+        signer=pki().officer.signer(),
+        new_field_spec=SigFieldSpec("A"),
+    ).sign_pdf(update, output=out)
+    return out.getvalue()
+
+
 def byte_range_of(pdf: bytes) -> tuple[int, int, int, int]:
     found = re.findall(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)", pdf)[-1]
     first, second, third, fourth = (int(value) for value in found)
@@ -196,7 +214,3 @@ def with_byte_range(pdf: bytes, values: str) -> bytes:
 
 def flate_bomb(size: int) -> bytes:
     return stream(zlib.compress(b"\x00" * size, 9), b"/Filter /FlateDecode /Type /EmbeddedFile")
-
-
-def revisions(pdf: bytes) -> int:
-    return PdfFileReader(BytesIO(pdf)).xrefs.total_revisions
