@@ -173,6 +173,12 @@ def _schema_problems(validator: Draft202012Validator, fields: object) -> Iterato
                 for name in error.validator_value:
                     if name not in error.instance:
                         yield FieldProblem(_join(pointer, name), "FIELD_REQUIRED", "This field is needed.")
+            case "dependentRequired":
+                for name, needed in error.validator_value.items():
+                    for missing in needed if name in error.instance else ():
+                        if missing not in error.instance:
+                            message = f"This field is needed when “{name}” is given."
+                            yield FieldProblem(_join(pointer, missing), "FIELD_REQUIRED", message)
             case "additionalProperties":
                 for name in error.instance:
                     if name not in error.schema.get("properties", {}):
