@@ -87,9 +87,10 @@ class Vault:
             {"agency_id": agency_id, "wrapped": wrapped},
         )
         # Another first request may have been faster; whichever key stands is everybody's.
-        return connection.execute(
+        stored: bytes = connection.execute(
             select(data_key.c.wrapped).where(data_key.c.agency_id == agency_id)
         ).scalar_one()
+        return stored
 
 
 def open_master_key(file: Path, *, create: bool) -> bytes:

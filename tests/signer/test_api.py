@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.signer.office import Office
+
+DOCUMENTS = "/api/v1/documents"
+
+
+def test_a_permit_from_request_to_pdf(office: Office) -> None:
+    accepted = office.request()
+    assert set(accepted) == {"id", "number", "code", "url", "state_url"}
+    assert accepted["url"] == f"http://cek.example.org/d/{accepted['code']}"
+    assert office.get(f"{DOCUMENTS}/{accepted['id']}/pdf").json()["code"] == "NOT_ISSUED"
+    office.work()
+    state = office.state(accepted["id"])
+    assert (state["state"], state["status"]) == ("ISSUED", "in_force")
+    pdf = office.get(f"{DOCUMENTS}/{accepted['id']}/pdf")
+    assert pdf.headers["content-type"] == "application/pdf"
+    assert hashlib.sha256(pdf.content).hexdigest() == state["sha256"]
+
+
+def test_a_retry_gets_the_same_body_and_another_body_a_conflict(office: Office) -> None:
+    body = office.sample()
+    first = office.post(DOCUMENTS, body)
+    again = office.post(DOCUMENTS, json.dumps(body, indent=3, sort_keys=True).encode())
+    assert (again.status_code, again.content) == (202, first.content)
+    other = office.post(DOCUMENTS, office.sample(serial=2))
+    assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    office.work()
+    assert office.post(DOCUMENTS, body).content == first.content
+
+
+def test_a_hundred_parallel_requests_with_one_key_get_one_body(office: Office) -> None:
+    body = office.sample()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: office.post(DOCUMENTS, body), range(100)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+
+
+BROKEN = {
+    "broken": b'{"type": ',
+    "not utf-8": b'{"type": "\xff"}',
+    "nested": b"[" * 100_000 + b"]" * 100_000,
+    "nested objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "NaN": b'{"type": NaN}',
+    "duplicate keys": b'{"type": "sip-dokter", "type": "sip-bidan", "fields": {}}',
+    "an endless number": b'{"type": ' + b"9" * 10_000 + b"}",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_json_with_more_than_one_meaning_is_refused(office: Office, name: str) -> None:
+    answer = office.post(DOCUMENTS, BROKEN[name])
+    assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED_JSON")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert office.request(office.sample(), key="after")["number"].startswith("503/001/")
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"type": 5}, "/type"),
+        ({"type": None}, "/type"),
+        ({"fields": []}, "/fields"),
+        ({"surplus": 1}, "/surplus"),
+        ({"valid_from": "31-12-2026"}, "/valid_from"),
+        ({"recipient": "no address"}, "/recipient/email"),
+        ({"overrides": [{"code": "X"}]}, "/overrides/0/reason"),
+        ({"fields": {"nama": "a\x00b"}}, "/fields/nama"),
+        ({"fields": {"nama": "a\ud800b"}}, "/fields/nama"),
+    ],
+)
+def test_what_is_wrong_is_named_and_no_number_is_consumed(office: Office, change: dict, pointer: str) -> None:
+    answer = office.post(DOCUMENTS, {**office.sample(), **change})
+    assert answer.status_code == 422
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+    assert office.request(office.sample(), key="after")["number"].startswith("503/001/")
+
+
+def test_wrong_fields_are_all_named_at_once(office: Office) -> None:
+    body = office.sample(nik="123", nama="", sip_ke=4)
+    answer = office.post(DOCUMENTS, body)
+    assert answer.json()["code"] == "FIELDS_INVALID"
+    pointers = {error["pointer"] for error in answer.json()["errors"]}
+    assert {"/fields/nik", "/fields/nama", "/fields/sip_ke"} <= pointers
+
+
+def test_unknown_types_and_types_of_other_agencies(office: Office) -> None:
+    assert office.post(DOCUMENTS, {"type": "akta", "fields": {}}).json()["code"] == "UNKNOWN_TYPE"
+    research = office.sample("surat-keterangan-penelitian")
+    assert office.post(DOCUMENTS, research).json()["code"] == "TYPE_NOT_OFFERED"
+
+
+def test_a_body_that_is_too_large_is_refused_while_it_arrives(office: Office) -> None:
+    answer = office.post(DOCUMENTS, {"type": "x" * 5_000_000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "TOO_LARGE")
+
+
+def test_a_doubtful_value_needs_an_officer_and_a_reason(office: Office) -> None:
+    body = office.sample(tanggal_lahir="1980-01-01")
+    answer = office.post(DOCUMENTS, body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "FIELDS_DOUBTFUL")
+    [doubt] = answer.json()["errors"]
+    assert doubt["overridable"]
+    body["overrides"] = [{"code": doubt["code"], "reason": "Sesuai akta kelahiran"}]
+    assert office.post(DOCUMENTS, body, key="again").status_code == 202
+
+
+def test_limits_of_the_sip_family(office: Office) -> None:
+    for n in range(3):
+        office.request(office.sample(tempat_praktik=f"Klinik {n}"), key=f"k{n}")
+    same = office.post(DOCUMENTS, office.sample(tempat_praktik="KLINIK  1"), key="same")
+    assert (same.status_code, same.json()["code"]) == (409, "SAME_PLACE")
+    fourth = office.post(DOCUMENTS, office.sample(tempat_praktik="Klinik 4"), key="fourth")
+    assert (fourth.status_code, fourth.json()["code"]) == (409, "TOO_MANY_IN_FORCE")
+
+
+def test_approval_names_the_bytes_that_were_seen(office: Office) -> None:
+    agency = "bakesbangpol-contoh"
+    accepted = office.request(office.sample("surat-keterangan-penelitian"), agency)
+    path = f"{DOCUMENTS}/{accepted['id']}"
+    office.work()
+    state = office.state(accepted["id"], agency)
+    assert (state["state"], state["waiting_for"], state["status"]) == (
+        "PREPARED",
+        "APPROVAL",
+        "not_yet_issued",
+    )
+    seen = office.get(f"{path}/prepared", agency).content
+    assert hashlib.sha256(seen).hexdigest() == state["prepared_sha256"]
+    assert office.post(f"{path}/approve", {"digest": "0" * 64}, agency).json()["code"] == "OTHER_DIGEST"
+    assert office.post(f"{path}/approve", {"digest": state["prepared_sha256"]}, agency).status_code == 200
+    office.work()
+    assert office.state(accepted["id"], agency)["state"] == "ISSUED"
+    assert office.get(f"{path}/prepared", agency).json()["code"] == "NOT_PREPARED"
+
+
+def test_status_changes(office: Office) -> None:
+    document = office.issue()
+    path = f"{DOCUMENTS}/{document['id']}"
+    change = {"reason": "under_investigation", "note": "Pengaduan 12/2026"}
+    assert office.post(f"{path}/suspend", change).json()["status"] == "suspended"
+    assert office.post(f"{path}/suspend", change).json()["code"] == "ALREADY_SUSPENDED"
+    assert office.post(f"{path}/reinstate", change).json()["status"] == "in_force"
+    assert office.post(f"{path}/revoke", {"reason": "no such reason"}).status_code == 422
+    assert office.post(f"{path}/revoke", change).json()["status"] == "revoked"
+    answer = office.post(f"{path}/annul", change).json()
+    assert answer["status"] == "annulled"
+    assert [event["kind"] for event in answer["events"]] == [
+        "issued", "suspended", "reinstated", "revoked", "annulled",
+    ]  # fmt: skip
+    assert "Pengaduan" not in json.dumps(answer)
+
+
+def test_superseding_by_a_new_document_and_by_an_issued_one(office: Office) -> None:
+    first = office.issue()
+    path = f"{DOCUMENTS}/{first['id']}"
+    fields = office.sample(tempat_praktik="Klinik Baru")["fields"]
+    change = {"reason": "place_changed", "note": "Pindah"}
+    both = office.post(f"{path}/supersede", change)
+    assert both.json()["errors"][0]["code"] == "SUCCESSOR_OR_FIELDS"
+    new = office.post(f"{path}/supersede", {**change, "fields": fields}, key="new")
+    assert new.status_code == 202, new.text
+    assert office.post(f"{path}/supersede", {**change, "fields": fields}, key="new").content == new.content
+    assert office.state(first["id"])["status"] == "in_force"
+    office.work()
+    assert office.state(first["id"])["superseded_by"] == new.json()["number"]
+    third = office.issue(office.sample(serial=7), key="third")
+    second_path = f"{DOCUMENTS}/{new.json()['id']}"
+    assert office.post(f"{second_path}/supersede", {**change, "successor": third["id"]}).status_code == 202
+    assert office.state(new.json()["id"])["status"] == "superseded"
+
+
+def test_every_route_is_closed_to_others(office: Office) -> None:
+    """Each route of the OpenAPI document × no key, wrong key, key without the scope, another agency's key."""
+    from storage import units
+    from storage.database import transaction
+
+    document = office.issue()
+    with transaction(office.desk.register.engine) as connection:
+        powerless = {
+            scope: units.new_api_key(connection, "dpmptsp-contoh", tuple(set(units.SCOPES) - {scope}))
+            for scope in units.SCOPES
+        }
+    scope_of = {"approve": "approve", "prepared": "approve", "pdf": "read", "": "read"}
+    bodies = {"approve": {"digest": "0" * 64}, "supersede": {"reason": "other", "fields": {}}}
+    paths = office.client.get("/openapi.json").json()["paths"]
+    routes = [(method, path) for path, methods in paths.items() for method in methods]
+    assert len(routes) >= 10
+    for method, path in routes:
+        action = path.partition("{document_id}")[2].strip("/")
+        scope = "issue" if path == DOCUMENTS else scope_of.get(action, "status")
+        body = office.sample() if path == DOCUMENTS else bodies.get(action, {"reason": "other", "note": "x"})
+        url = path.replace("{document_id}", document["id"])
+
+        def call(key: str, method: str = method, url: str = url, body: object = body) -> tuple[int, str]:
+            headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "walk"}
+            content = None if method == "get" else json.dumps(body).encode()
+            answer = office.client.request(method, url, headers=headers, content=content)
+            return answer.status_code, answer.json().get("code", "") if "json" in answer.headers[
+                "content-type"
+            ] else ""
+
+        assert call("")[0] == 401, (method, path)
+        assert call("absah_000000000000_x")[0] == 401, (method, path)
+        assert call(powerless[scope])[0] == 403, (method, path)
+        if path != DOCUMENTS:
+            assert call(office.keys["dpmptsp-teladan"]) == (404, "DOCUMENT_NOT_FOUND"), (method, path)
+    assert office.state(document["id"])["status"] == "in_force"
+
+
+def test_a_systems_key_names_the_officer_who_answers(office: Office) -> None:
+    from storage import units
+    from storage.database import transaction
+
+    document = office.issue()
+    with transaction(office.desk.register.engine) as connection:
+        office.keys["system"] = units.new_api_key(connection, "dpmptsp-contoh", units.SCOPES)
+    path, change = f"{DOCUMENTS}/{document['id']}", {"reason": "other", "note": "x"}
+    assert office.post(f"{path}/suspend", change, "system").json()["errors"][0]["code"] == "OFFICER_MISSING"
+    unknown = office.post(f"{path}/suspend", {**change, "officer": "nobody"}, "system")
+    assert unknown.json()["code"] == "UNKNOWN_OFFICER"
+    named = office.post(f"{path}/suspend", {**change, "officer": "kepala-dpmptsp-contoh"}, "system")
+    assert named.json()["status"] == "suspended"
+    approval = office.post(f"{path}/approve", {"digest": "0" * 64}, "system")
+    assert (approval.status_code, approval.json()["code"]) == (403, "FORBIDDEN")
+
+
+HOSTILE = (
+    "{{7*7}}",
+    "<script>alert(1)</script>",
+    '#import "/etc/passwd"',
+    "$x$",
+    "file:///etc/passwd",
+    "javascript:x",
+)
+
+
+def test_hostile_texts_are_printed_as_text(office: Office) -> None:
+    import pypdfium2
+
+    for n, text in enumerate(HOSTILE):
+        document = office.issue(office.sample(serial=n + 10, tempat_praktik=text), key=f"k{n}")
+        pdf = pypdfium2.PdfDocument(office.get(f"{DOCUMENTS}/{document['id']}/pdf").content)
+        printed = " ".join(page.get_textpage().get_text_bounded() for page in pdf)
+        assert text in " ".join(printed.split()), text
+        assert "root:" not in printed
