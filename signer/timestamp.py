@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.general import find_unique_cms_attribute, match_issuer_serial
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator, SignatureValidationContext
 
 from storage.vocabulary import AbsahError, Unavailable
@@ -170,7 +171,12 @@ class TimeStampAuthority:
         context = ValidationContext(
             trust_roots=self._anchors, other_certs=others, moment=at, allow_fetching=False
         )
-        path = asyncio.run(CertificateValidator(parsed, validation_context=context).async_validate_path())
+        try:
+            path = asyncio.run(CertificateValidator(parsed, validation_context=context).async_validate_path())
+        except (PathBuildingError, ValidationError) as problem:
+            raise TimestampRefused(
+                "The time-stamp comes from an authority that we do not trust, or no longer."
+            ) from problem
         valid = [each["tbs_certificate"]["validity"] for each in path]
         self._trusted[certificate] = (
             max(each["not_before"].native for each in valid),
