@@ -20,7 +20,6 @@ and never a good answer.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,7 +59,13 @@ from verifier.cms import (
     judge_token,
     signature_tokens,
 )
-from verifier.pdf_structure import SignedRange, StructureFault, last_end, read_signed_range
+from verifier.pdf_structure import (
+    SignedRange,
+    StructureFault,
+    asks_too_much,
+    last_end,
+    read_signed_range,
+)
 from verifier.report import FileAnswer, Indication, Kind, Level, Observation, SignatureReport, printable
 
 _MIB = 1024 * 1024
@@ -71,8 +76,6 @@ _LIMITS = DecodeLimits(
 )
 _MAXIMUM_SIGNATURES = 200
 _MAXIMUM_CONTENTS = 4 * _MIB
-# The library reads such a string digit by digit: half a second for each megabyte.
-_HUGE_STRING = re.compile(rb"<[0-9A-Fa-f\s]{%d}" % (2 * _MAXIMUM_CONTENTS + 1))
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _DETACHED = ("/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/PBAD.PAdES")
 
@@ -144,7 +147,7 @@ def _inspect_pdf(
     pdf: bytes, anchors: tuple[x509.Certificate, ...], moment: datetime, password: str | None
 ) -> FileAnswer:
     # (2) Open the PDF.
-    if _HUGE_STRING.search(pdf):
+    if asks_too_much(pdf, _MAXIMUM_CONTENTS):
         raise _Limit
     reader, complete = _open(pdf)
     findings: list[Observation] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from storage.vocabulary import Misconfigured
 
 MEMORY_BYTES = 1 << 30
-CPU_SECONDS = 8
+CPU_SECONDS = 6
 
 # What an interpreter needs to compute, with everything imported and its input already open.
 _ALLOWED = (

@@ -33,10 +33,14 @@ def main() -> int:
     leave_out_http_client()
     try:
         program = None if WITHOUT_FILTER in sys.argv else build_filter()
+        load_libraries(scans=True)
+        # Imported late: the libraries must not be loaded before the HTTP client is left out.
+        from verifier.rehearsal import rehearse
+
+        rehearse()
     except Misconfigured as error:
-        control.send(error.message.encode())
+        control.send(f"{error.code} {error.message}".encode())
         return 2
-    load_libraries(scans=True)
     gc.collect()
     gc.freeze()
     control.send(READY)

@@ -65,6 +65,26 @@ def read_signed_range(values: Sequence[object], contents: bytes, pdf: bytes) -> 
     return SignedRange(length, second, end)
 
 
+# ISO 32000-1, annex C: no more indirect objects than this in a file.
+_MAXIMUM_OBJECTS = 8_388_607
+_INDEX = re.compile(rb"/Index[\x00\t\n\x0c\r ]*\[([\d\x00\t\n\x0c\r ]+)")
+_ZERO_WIDTHS = re.compile(rb"/W[\x00\t\n\x0c\r ]*\[[0\x00\t\n\x0c\r ]*\]")
+
+
+def asks_too_much(pdf: bytes, maximum_string: int) -> bool:
+    """Whether the file openly asks for work out of all proportion, so that parsing need not even begin.
+
+    Cross-reference entries of no width or beyond the standard's count, and hexadecimal strings of more than
+    ``maximum_string`` bytes, which the library reads digit by digit. A hidden bomb meets the sandbox.
+    """
+    if _ZERO_WIDTHS.search(pdf):
+        return True
+    for match in _INDEX.finditer(pdf):
+        if any(len(number) > 10 or int(number) > _MAXIMUM_OBJECTS for number in match.group(1).split()):
+            return True
+    return re.search(rb"<[0-9A-Fa-f\s]{%d}" % (2 * maximum_string + 1), pdf) is not None
+
+
 def is_white(pdf: bytes, start: int) -> bool:
     """Whether only white space follows ``start``."""
     return not pdf[start:].strip(WHITE_SPACE)

@@ -63,6 +63,11 @@ def decide(
         return Verdict.VALID
     if status is None or (status is Status.IN_FORCE and not same_document):
         return Verdict.UNREGISTERED
+    return verdict_of_status(status)
+
+
+def verdict_of_status(status: Status) -> Verdict:
+    """The verdict on a document of which nothing but its state counts."""
     return _BY_STATUS[status]
 
 

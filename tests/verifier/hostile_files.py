@@ -17,16 +17,20 @@ from sample_files import (
 MIB = 1024 * 1024
 
 
-def xref_stream_bomb() -> bytes:
-    """Entries of zero width: two thousand million of them in no bytes at all."""
+def xref_stream_bomb(*, hidden: bool = True) -> bytes:
+    """Entries of zero width: two thousand million of them in no bytes at all.
+
+    Hidden, its names are escaped, so that only a parser can see what it is.
+    """
+    index, width = (b"#49ndex", b"#57") if hidden else (b"Index", b"W")
     body = (
         b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
         b"2 0 obj\n<< /Type /Pages /Kids [] /Count 0 >>\nendobj\n"
     )
     start = len(body)
     return body + (
-        b"3 0 obj\n<< /Type /XRef /Size 4 /W [0 0 0] /Index [0 2147483647] /Root 1 0 R /Length 0 >>\n"
-        b"stream\n\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % start
+        b"3 0 obj\n<< /Type /XRef /Size 4 /%s [0 0 0] /%s [0 2147483647] /Root 1 0 R /Length 0 >>\n"
+        b"stream\n\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (width, index, start)
     )
 
 
@@ -192,7 +196,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "truncated": (lambda: signed_pdf()[:-700], {"DAMAGED"}),
     "startxref into nothing": (lambda: plain_pdf().replace(b"startxref\n", b"startxref\n99"), {"DAMAGED"}),
     "previous loop": (previous_loop, {"DAMAGED", "LIMIT"}),
-    "xref bomb": (xref_stream_bomb, {"LIMIT", "DAMAGED"}),
+    "xref bomb": (lambda: xref_stream_bomb(hidden=False), {"LIMIT"}),
+    "hidden xref bomb": (xref_stream_bomb, {"LIMIT"}),
     "deep nesting": (deep_nesting, {"DAMAGED", "LIMIT"}),
     "deep form": (deep_form, {"DAMAGED", "LIMIT"}),
     "circular fields": (circular_fields, {"DAMAGED", "NO_SIGNATURE"}),

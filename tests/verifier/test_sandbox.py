@@ -19,6 +19,8 @@ from hostile_files import HOSTILE, xref_stream_bomb
 from sample_files import encrypted_pdf, plain_pdf, signed_pdf
 from small_pki import NOW, Pki
 
+from storage.vocabulary import Misconfigured
+from verifier import rehearsal
 from verifier.by_file import inspect
 from verifier.confined_child import load_libraries
 from verifier.confinement import build_filter, confine, load_libc
@@ -51,7 +53,7 @@ def test_every_hostile_file_gets_a_typed_answer(sandbox: Sandbox, people: Pki, n
 
 def test_the_server_outlives_twenty_bombs_at_once(people: Pki) -> None:
     bomb = xref_stream_bomb()
-    with Sandbox(children=4, waiting=30, patience=60, wall_seconds=2) as box:
+    with Sandbox(children=4, waiting=30, patience=60, wall_seconds=1) as box:
         server = box.server_pid
         with ThreadPoolExecutor(20) as threads:
             answers = list(
@@ -273,6 +275,13 @@ def test_no_http_client_is_loaded() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_the_rehearsal_fails_where_the_check_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal.rehearse()
+    monkeypatch.setattr(rehearsal, "inspect", lambda pdf, **_: inspect(pdf, anchors=[], moment=NOW))
+    with pytest.raises(Misconfigured, match="check of a good file failed"):
+        rehearsal.rehearse()
 
 
 def test_libraries_can_be_loaded_twice() -> None:
