@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from keys.development import DevelopmentKeyRing, create
 from keys.timestamp_server import POLICY, DevelopmentTimeStampAuthority, server
+from tests.keys.serving import serving
 
 
 @pytest.fixture(scope="module")
@@ -142,12 +142,8 @@ def test_its_own_policy_may_be_asked_for(authority: DevelopmentTimeStampAuthorit
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
-    with server(folder, "127.0.0.1", 0) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.server_address[1]}/"
-        listening.shutdown()
-        thread.join()
+    with serving(server(folder, "127.0.0.1", 0)) as url:
+        yield url
 
 
 def test_it_is_reached_over_http(url: str) -> None:

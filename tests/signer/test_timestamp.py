@@ -30,6 +30,7 @@ from signer.timestamp import (
     http_transport,
 )
 from tests.keys.certificates import DAY, NOW, certificate, p256, root
+from tests.keys.serving import serving
 
 DATA = b"nilai tanda tangan"
 TIME_STAMPING = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True)
@@ -118,7 +119,7 @@ def authority(pki: Pki, transport: Callable[[bytes], bytes], at: datetime = NOW)
     return TimeStampAuthority(transport, [pki.root.certificate], clock=lambda: at)
 
 
-def refused(code: str, reason: str = "") -> pytest.RaisesExc[TimestampRefused]:
+def refused(code: str, reason: str = "time-stamp") -> pytest.RaisesExc[TimestampRefused]:
     return pytest.raises(TimestampRefused, match=reason, check=lambda problem: problem.code == code)
 
 
@@ -382,12 +383,8 @@ def answering(
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.server_address[1]}/"
-        listening.shutdown()
-        thread.join()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url
 
 
 def test_other_answers_over_http(pki: Pki) -> None:
@@ -442,14 +439,9 @@ def test_a_hang_ends(drip: bytes) -> None:
 def test_the_development_authority_is_believed_over_http(tmp_path: Path) -> None:
     create(tmp_path, [])
     ring = DevelopmentKeyRing.open(tmp_path)
-    with server(tmp_path, "127.0.0.1", 0) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
-        url = f"http://127.0.0.1:{listening.server_address[1]}/"
+    with serving(server(tmp_path, "127.0.0.1", 0)) as url:
         stamps = TimeStampAuthority(http_transport(url, 5), ring.anchors(), clock=lambda: datetime.now(UTC))
         token = stamps.stamp(DATA)
-        listening.shutdown()
-        thread.join()
     assert len(token.der) < stamps.token_size
     assert abs(token.time - datetime.now(UTC)) < timedelta(seconds=10)
     own = DevelopmentTimeStampAuthority(ring.timestamp_key())
