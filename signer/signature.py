@@ -180,14 +180,14 @@ def sign(digest: bytes, key: SigningKey) -> bytes:
 
 def signature_value(cms_der: bytes) -> bytes:
     """The raw signature in a CMS: what a signature time-stamp covers (EN 319 122-1, 5.3)."""
-    value: bytes = _signer_info(_load(cms_der))["signature"].native
+    _, signer_info = _parse(cms_der)
+    value: bytes = signer_info["signature"].native
     return value
 
 
 def embed_timestamp(cms_der: bytes, token: bytes) -> bytes:
     """The CMS with a TimeStampToken (DER) as its unsigned attribute; B-B becomes B-T."""
-    content_info = _load(cms_der)
-    signer_info = _signer_info(content_info)
+    content_info, signer_info = _parse(cms_der)
     attribute = cms.CMSAttribute(
         {"type": "signature_time_stamp_token", "values": [cms.ContentInfo.load(token, strict=True)]}
     )
@@ -354,15 +354,11 @@ def _check_answer(key: SigningKey, attributes: bytes, value: bytes) -> None:
         ) from problem
 
 
-def _load(cms_der: bytes) -> cms.ContentInfo:
+def _parse(cms_der: bytes) -> tuple[cms.ContentInfo, cms.SignerInfo]:
+    """A CMS signature and its only signer."""
     try:
-        return cms.ContentInfo.load(cms_der, strict=True)
-    except (ValueError, TypeError) as problem:
-        raise SignatureRefused("That is not a CMS signature.", code="NOT_CMS") from problem
-
-
-def _signer_info(content_info: cms.ContentInfo) -> cms.SignerInfo:
-    signer_infos = content_info["content"]["signer_infos"]
-    if len(signer_infos) != 1:
-        raise SignatureRefused("A signature in a PDF has exactly one signer.", code="NOT_CMS")
-    return signer_infos[0]
+        content_info = cms.ContentInfo.load(cms_der, strict=True)
+        (signer_info,) = content_info["content"]["signer_infos"]
+    except (ValueError, TypeError, KeyError) as problem:
+        raise SignatureRefused("That is not a CMS signature of one signer.", code="NOT_CMS") from problem
+    return content_info, signer_info
