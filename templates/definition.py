@@ -52,13 +52,7 @@ def _build(folder: Path, settings: dict[str, Any]) -> DocumentType:
     properties = schema["properties"]
     if _ID.fullmatch(settings["id"]) is None or settings["id"] != folder.name:
         raise ValueError(f"id has to be the folder's name, {folder.name!r}, in lower case with hyphens")
-    limits = Limits(
-        holder=tuple(settings.get("limits", {}).get("holder", ())),
-        max_in_force=settings.get("limits", {}).get("max_in_force"),
-        place=tuple(settings.get("limits", {}).get("place", ())),
-    )
-    if (limits.max_in_force is not None or limits.place) and not limits.holder:
-        raise ValueError("limits need “holder”, the fields that identify whom they count for")
+    limits = _read_limits(settings.get("limits", {}))
     validity = _read_validity(settings["validity"])
     named = [settings["holder_name"], *limits.holder, *limits.place]
     for name in [*named, *([validity.field] if validity.field else [])]:
@@ -132,6 +126,22 @@ def _read_validity(table: Mapping[str, Any]) -> Validity:
     if bool(unlimited) == bool(rule):
         raise ValueError("validity needs exactly one of years, days, field, unlimited = true")
     return Validity(**rule)
+
+
+def _read_limits(table: Mapping[str, Any]) -> Limits:
+    rules = dict(table)
+    limits = Limits(
+        holder=tuple(rules.pop("holder", ())),
+        max_in_force=rules.pop("max_in_force", None),
+        place=tuple(rules.pop("place", ())),
+    )
+    if rules:
+        raise ValueError(f"unknown limit {next(iter(rules))!r}; known: holder, max_in_force, place")
+    if (limits.max_in_force is not None or limits.place) and not limits.holder:
+        raise ValueError("limits need “holder”, the fields that identify whom they count for")
+    if limits.max_in_force is not None and limits.max_in_force < 1:
+        raise ValueError("max_in_force counts from 1; leave it out for no limit")
+    return limits
 
 
 def _read_slots(tables: list[Mapping[str, Any]]) -> tuple[Slot, ...]:

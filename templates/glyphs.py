@@ -1,7 +1,7 @@
 """The shipped fonts, and which characters they can draw.
 
-Only fonts with 1000 units per em are shipped: a visible signature field that is written later
-measures its text in these units (see docs/decisions).
+Only fonts with 1000 units per em are shipped: writers of signature appearances assume that unit,
+and with any other the glyph widths they declare break PDF/A (ISO 19005-3, 6.2.11.5).
 """
 
 from __future__ import annotations

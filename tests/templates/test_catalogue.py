@@ -242,6 +242,12 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "no validity": (edit("type.toml", "days = 30", ""), "exactly one"),
     "unknown validity": (edit("type.toml", "days = 30", "weeks = 3"), "weeks"),
     "validity of no field": (edit("type.toml", "days = 30", 'field = "akhir"'), "'akhir'"),
+    "limit of nobody": (edit("type.toml", "[label]", "[limits]\nmax_in_force = 3\n[label]"), "holder"),
+    "limit of none": (
+        edit("type.toml", "[label]", '[limits]\nholder = ["pedagang"]\nmax_in_force = 0\n[label]'),
+        "counts from 1",
+    ),
+    "misspelt limit": (edit("type.toml", "[label]", "[limits]\nmax_in_forse = 3\n[label]"), "max_in_forse"),
     "unknown slot": (edit("type.toml", '"e_seal"', '"stamp"'), "kind"),
     "approval as text": (edit("type.toml", "approval = false", 'approval = "no"'), "true or false"),
     "broken json": (

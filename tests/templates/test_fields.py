@@ -92,6 +92,11 @@ def test_a_character_that_cannot_be_printed_honestly_is_named(character: str, na
     found[0].message.encode()
 
 
+def test_one_value_gets_one_problem() -> None:
+    assert problems(sample(DOCTOR, nik="99010154\x1b0385")) == {("/fields/nik", "FIELD_CHARACTER")}
+    assert problems(sample(DOCTOR, nik="9" * 41)) == {("/fields/nik", "FIELD_LENGTH")}
+
+
 def test_unknown_characters_inside_a_list_are_pointed_at() -> None:
     fields = sample("surat-keterangan-penelitian", anggota=["Budi", "Si\u202eti"])
     assert problems(fields, "surat-keterangan-penelitian") == {("/fields/anggota/1", "FIELD_CHARACTER")}
