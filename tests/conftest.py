@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+
 from storage.confidential import Vault
 from storage.database import migrate, open_database, sqlite_url
 from storage.local import LocalArchive
 from storage.register import Register
 from storage.s3 import S3Archive, S3Settings
-
+from tests.office import Office, make_office, open_office
 from tests.services import postgresql, s3_server
 
 
@@ -75,3 +77,18 @@ def s3_archive(endpoint: str) -> S3Archive:
     made = S3Archive(settings)
     made.create_bucket()
     return made
+
+
+@pytest.fixture(scope="session")
+def empty_office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """Made once: keys take longer than everything else."""
+    return make_office(tmp_path_factory.mktemp("office") / "data")
+
+
+@pytest.fixture
+def office(empty_office: Office, tmp_path: Path) -> Iterator[Office]:
+    """A copy of the empty office, for one test."""
+    empty_office.desk.register.engine.dispose()
+    data = tmp_path / "data"
+    shutil.copytree(empty_office.settings.data, data)
+    yield open_office(empty_office.settings.model_copy(update={"data": data}), empty_office.keys)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.signer.office import Office
+from tests.office import Office
 
 DOCUMENTS = "/api/v1/documents"
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+
 from storage.archive import Archive, ArchiveUnavailable, ObjectDiffers, ObjectMissing, final_key, staging_key
 from storage.local import LocalArchive
 from storage.s3 import S3Archive, S3Settings
 from storage.vocabulary import AbsahError
-
 from tests.services import free_port
 
 KEY = final_key("agency", "ab" * 32)

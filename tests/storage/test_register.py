@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import create_engine, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
+
 from storage import audit, queue, status, steps, tables, units
 from storage.confidential import Vault
 from storage.database import check_version, migrate, open_database, open_database_to_read, transaction
@@ -15,7 +16,6 @@ from storage.reading import read_document, read_overview
 from storage.register import Predecessor, Register
 from storage.status import Change
 from storage.vocabulary import Conflict, DocumentState, Misconfigured, NotFound, ReasonClass, Status
-
 from tests.agencies import TODAY, accept, add_agency, new_document
 
 NOW = datetime(2026, 3, 12, 5, tzinfo=UTC)

@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+
 from keys.development import DevelopmentKeyRing, OfficerSubject, create
 from signer import problems
 from signer.app import add_agency_side
@@ -23,7 +24,7 @@ from signer.worker import work_on_next
 from storage import units
 from storage.database import migrate, open_database, transaction
 
-REGENCIES = Path(__file__).parents[2] / "signer" / "sample" / "regencies.toml"
+REGENCIES = Path(__file__).parents[1] / "signer" / "sample" / "regencies.toml"
 URL = "http://cek.example.org"
 
 

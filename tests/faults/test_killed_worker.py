@@ -1,0 +1,190 @@
+"""A worker is killed before and after each effect; whoever comes next finishes the document, once."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from signer.worker import sweep, work_on, work_on_next
+from storage import audit, steps, tables
+from storage.archive import final_key
+from storage.database import transaction
+from storage.reconcile import discrepancies
+from tests.faults.effects import EFFECTS
+from tests.faults.worker import work
+from tests.office import Office
+
+# A server that has everything imported forks each worker: real processes, started in a moment.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.faults.worker"])
+
+
+def run_worker(office: Office, effect: str, when: str, *, pauses: bool = False) -> multiprocessing.Process:
+    process = PROCESSES.Process(target=work, args=(office.settings, effect, when, pauses))
+    process.start()
+    return process
+
+
+def end_of(process: multiprocessing.Process) -> int | None:
+    process.join(60)
+    return process.exitcode
+
+
+def let_leases_expire(office: Office) -> None:
+    with transaction(office.desk.register.engine) as connection:
+        connection.execute(update(tables.document).values(lease_until=0, next_attempt_at=0))
+
+
+def rows(office: Office, table: tables.Table) -> list:
+    with transaction(office.desk.register.engine) as connection:
+        return list(connection.execute(select(table)).mappings().all())
+
+
+def check_issued_once(office: Office, accepted: dict) -> None:
+    """One document, one number, one hash; every signature intended; nothing half done."""
+    [document] = rows(office, tables.document)
+    assert (document["state"], document["number"]) == ("ISSUED", accepted["number"])
+    [file] = rows(office, tables.document_file)
+    stored = office.workshop.archive.read(final_key(document["agency_id"], file["sha256"]))
+    assert hashlib.sha256(stored).hexdigest() == file["sha256"] == document["final_sha256"]
+    finals = list((office.settings.data / "archive").glob("*/final/*/*.pdf"))
+    assert [path.stem for path in finals] == [file["sha256"]]
+    assert [event["kind"] for event in rows(office, tables.status_event)] == ["issued"]
+    [signature] = rows(office, tables.signature)
+    assert {intent["digest"] for intent in rows(office, tables.signature_intent)} == {signature["digest"]}
+    notices = {path.stem for path in (office.settings.data / "spool").glob("*.json")}
+    assert notices == {row["id"] for row in rows(office, tables.outbox)}
+    assert all(row["sent_at"] for row in rows(office, tables.outbox))
+    with transaction(office.desk.register.engine) as connection:
+        audit.chain(connection)
+        assert [*audit.verify_chain(connection), *discrepancies(connection, office.workshop.archive)] == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_killed_at(office: Office, effect: str, when: str) -> None:
+    accepted = office.request()
+    killed = run_worker(office, effect, when)
+    assert end_of(killed) == -signal.SIGKILL, "the effect was never reached"
+    frozen = rows(office, tables.document)[0]["prepared_sha256"]
+
+    let_leases_expire(office)
+    office.work()
+    sweep(office.workshop)
+    check_issued_once(office, accepted)
+    if frozen is not None:
+        # What was frozen before the crash is what was signed after it.
+        assert rows(office, tables.document)[0]["prepared_sha256"] == frozen
+    uses = rows(office, tables.signature_intent)
+    asked_twice = effect == "steps:record_intent" and when == "after"
+    asked_twice |= effect in ("key:sign",) or (effect == "steps:record_cms" and when == "before")
+    assert len(uses) == (2 if asked_twice else 1)
+
+
+def test_a_zombie_wakes_up_after_its_lease_and_changes_nothing(office: Office) -> None:
+    accepted = office.request()
+    zombie = run_worker(office, "key:sign", "after", pauses=True)
+    try:
+        deadline = time.monotonic() + 60
+        while Path(f"/proc/{zombie.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        let_leases_expire(office)
+        office.work()
+        check_issued_once(office, accepted)
+        before = (
+            rows(office, tables.document),
+            rows(office, tables.signature),
+            rows(office, tables.document_file),
+        )
+        os.kill(zombie.pid, signal.SIGCONT)
+        assert end_of(zombie) == 0
+        after = (
+            rows(office, tables.document),
+            rows(office, tables.signature),
+            rows(office, tables.document_file),
+        )
+        assert after == before
+        check_issued_once(office, accepted)
+    finally:
+        zombie.kill()
+        zombie.join()
+
+
+def test_five_workers_on_one_document_issue_it_once(office: Office) -> None:
+    accepted = office.request()
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda _: work_on(office.workshop, "dpmptsp-contoh", accepted["id"]), range(5)))
+    check_issued_once(office, accepted)
+    assert len(rows(office, tables.signature_intent)) == 1
+
+
+def test_the_intention_is_committed_before_the_key_is_called(office: Office) -> None:
+    """Removing `record_intent`, or calling the key first, fails here."""
+    office.request()
+    seen = []
+    key = office.workshop.keys.key("kepala-dpmptsp-contoh")
+
+    class Watching:
+        def __getattr__(self, name: str):
+            return getattr(key, name)
+
+        def sign(self, data: bytes) -> bytes:
+            # Another connection sees only what is committed.
+            seen.append([row["digest"] for row in rows(office, tables.signature_intent)])
+            return key.sign(data)
+
+    class Ring:
+        def key(self, key_id: str) -> Watching:
+            return Watching()
+
+    assert work_on_next(replace(office.workshop, keys=Ring()))
+    [signature] = rows(office, tables.signature)
+    assert seen == [[signature["digest"]]]
+
+
+def test_what_was_frozen_is_what_is_signed_whatever_changes_meanwhile(office: Office) -> None:
+    """Removing the freeze (rendering again after a crash) fails here."""
+    office.request()
+    killed = run_worker(office, "steps:record_freeze", "after")
+    assert end_of(killed) == -signal.SIGKILL
+    [path] = (office.settings.data / "archive").glob("*/staging/*/*.pdf")
+    frozen = path.read_bytes()
+    with transaction(office.desk.register.engine) as connection:
+        connection.execute(update(tables.officer).values(name="Orang Lain", office="Jabatan Lain"))
+    let_leases_expire(office)
+    office.work()
+    [document] = rows(office, tables.document)
+    issued = office.workshop.archive.read(final_key(document["agency_id"], document["final_sha256"]))
+    start = rows(office, tables.signature)[0]["byte_range"]
+    first_gap = int(start.strip("[]").split(",")[1])
+    assert issued[:first_gap] == frozen[:first_gap]
+    assert len(issued) == len(frozen)
+
+
+def test_a_payload_changed_after_approval_is_never_signed(office: Office) -> None:
+    agency = "bakesbangpol-contoh"
+    accepted = office.request(office.sample("surat-keterangan-penelitian"), agency)
+    office.work()
+    state = office.state(accepted["id"], agency)
+    path = f"/api/v1/documents/{accepted['id']}/approve"
+    assert office.post(path, {"digest": state["prepared_sha256"]}, agency).status_code == 200
+    [staged] = (office.settings.data / "archive").glob("*/staging/*/*.pdf")
+    content = bytearray(staged.read_bytes())
+    content[2000] ^= 1
+    staged.chmod(0o600)
+    staged.write_bytes(content)
+    office.work()
+    state = office.state(accepted["id"], agency)
+    assert (state["state"], state["state_reason"]) == ("BLOCKED", "NOT_APPROVED@PREPARED")
+    assert rows(office, tables.signature_intent) == []
+    assert steps.unsent(office.desk.register, accepted["id"]) != []
