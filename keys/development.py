@@ -123,7 +123,7 @@ class DevelopmentKeyRing:
         return cls(folder, x509.load_pem_x509_certificate(root.read_bytes()))
 
     def key(self, key_id: str) -> SigningKey:
-        """See `keys.provider.KeyRing.key`. A certificate that expired meanwhile refuses here."""
+        """See `keys.provider.KeyRing.key`. Dates are checked when it is first opened; see `usable`."""
         return self._key(key_id, f"officers/{key_id}.pem")
 
     def timestamp_key(self) -> SigningKey:

@@ -110,7 +110,7 @@ def load_pem(
 
 
 def usable(key: SigningKey, at: datetime) -> None:
-    """Check that a key may sign a document at that (aware) time.
+    """Check that a key may sign a document at that (aware) time: before each use, since keys stay open.
 
     Raises:
         KeyRefused: the code tells which rule it breaks.
