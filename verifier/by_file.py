@@ -21,43 +21,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from asn1crypto import crl, ocsp, x509
+from asn1crypto import x509
 from pyhanko.pdf_utils.crypt.api import AuthStatus
 from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget, StreamDecodeLimits
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
-from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_contents
 
 from verifier import scan
 from verifier.attachment import has_active_content, read_signed_code
 from verifier.certificates import (
-    Evidence,
     TrustAnswer,
-    is_readable,
-    is_revocation_known,
-    judge_signer,
-    judge_time_stamper,
     load_anchors,
-    signer_kind,
-    signer_name,
 )
 from verifier.changes import Aftermath, first_unsigned_byte, judge_aftermath
 from verifier.cms import (
     CmsAnswer,
-    Token,
-    claimed_time,
-    has_signing_certificate,
-    judge_detached,
-    judge_token,
-    signature_tokens,
 )
 from verifier.pdf_structure import (
     SignedRange,
@@ -66,7 +50,16 @@ from verifier.pdf_structure import (
     last_end,
     read_signed_range,
 )
-from verifier.report import FileAnswer, Indication, Kind, Level, Observation, SignatureReport, printable
+from verifier.report import FileAnswer, Observation, printable
+from verifier.signature import (
+    Signature,
+    conclude_signature,
+    judge_cryptography,
+    judge_trust,
+    prove_times,
+    read_evidence,
+    revision_of,
+)
 
 _MIB = 1024 * 1024
 # The library's own limits lie above the sandbox's memory; these stay below.
@@ -76,29 +69,6 @@ _LIMITS = DecodeLimits(
 )
 _MAXIMUM_SIGNATURES = 200
 _MAXIMUM_CONTENTS = 4 * _MIB
-_CLOCK_TOLERANCE = timedelta(minutes=5)
-_DETACHED = ("/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/PBAD.PAdES")
-
-
-_NOT_JUDGED = Aftermath("partial", "forbidden")
-_MALFORMED = CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
-_OPEN = TrustAnswer("undetermined", "GENERIC")
-
-
-@dataclass
-class _Signature:
-    """One signature on its way through the steps."""
-
-    field: str
-    kind: Kind = "signature"
-    embedded: EmbeddedPdfSignature | None = None
-    signed: SignedRange | None = None
-    aftermath: Aftermath = _NOT_JUDGED
-    cms: CmsAnswer = _MALFORMED
-    tokens: tuple[Token, ...] = ()
-    claimed: datetime | None = None
-    proven: datetime | None = None
-    trust: TrustAnswer = _OPEN
 
 
 class _Limit(Exception):
@@ -188,16 +158,16 @@ def _inspect_pdf(
 
     # (7) Cryptography.
     for signature in signatures:
-        _judge_cryptography(signature, pdf, findings)
+        judge_cryptography(signature, pdf, findings)
 
     # (8) Times, and (9) certificates at those times.
-    evidence = _read_evidence(reader, anchors, signatures)
+    evidence = read_evidence(reader, anchors, signatures)
     if not anchors:
         findings.append(Observation("NO_ANCHORS"))
-    _prove_times(signatures, evidence, moment, findings)
+    prove_times(signatures, evidence, moment, findings)
     for signature in signatures:
         try:
-            _judge_trust(signature, evidence, moment, findings)
+            judge_trust(signature, evidence, moment, findings)
         except MemoryError:
             raise
         except Exception:
@@ -206,13 +176,13 @@ def _inspect_pdf(
             findings.append(Observation.of("SIGNER_UNTRUSTED", field=signature.field))
 
     # (10) Conclude per signature.
-    reports = tuple(_conclude(signature, signatures, evidence) for signature in signatures)
+    reports = tuple(conclude_signature(signature, signatures, evidence) for signature in signatures)
 
     # (11) The code in the signed document.json.
     code = None
     for signature, report in zip(signatures, reports, strict=True):
         if code is None and report.integrity == "intact" and report.covers != "partial":
-            code = read_signed_code(reader, _revision(signature))
+            code = read_signed_code(reader, revision_of(signature))
     return FileAnswer(
         readable=True,
         signatures=reports,
@@ -249,13 +219,13 @@ def _unlock(reader: PdfFileReader, password: str | None) -> bool:
     return False
 
 
-def _find_signatures(reader: PdfFileReader, findings: list[Observation]) -> list[_Signature]:
+def _find_signatures(reader: PdfFileReader, findings: list[Observation]) -> list[Signature]:
     """Every filled signature field, in signing order; also those that cannot be read."""
-    found: list[_Signature] = []
+    found: list[Signature] = []
     for name, value, field in enumerate_sig_fields(reader, filled_status=True):
         if len(found) == _MAXIMUM_SIGNATURES:
             raise _Limit
-        signature = _Signature(printable(name))
+        signature = Signature(printable(name))
         found.append(signature)
         try:
             dictionary = value.get_object()
@@ -269,15 +239,11 @@ def _find_signatures(reader: PdfFileReader, findings: list[Observation]) -> list
         except Exception:  # a CMS or dictionary that cannot be read is no signature
             # EN 319 102-1, 5.2.2: what cannot be processed for its format has failed.
             findings.append(Observation.of("BAD_SIGNATURE", field=name))
-    found.sort(key=lambda signature: _revision(signature))
+    found.sort(key=lambda signature: revision_of(signature))
     return found
 
 
-def _revision(signature: _Signature) -> int:
-    return int(signature.embedded.signed_revision) if signature.embedded is not None else 1 << 30
-
-
-def _read_range(signature: _Signature, pdf: bytes, findings: list[Observation]) -> None:
+def _read_range(signature: Signature, pdf: bytes, findings: list[Observation]) -> None:
     embedded = signature.embedded
     if embedded is None:
         return
@@ -298,7 +264,7 @@ def _plain(value: Any) -> object:
 
 
 def _judge_changes(
-    signature: _Signature, pdf: bytes, findings: list[Observation], *, tail_explained: bool
+    signature: Signature, pdf: bytes, findings: list[Observation], *, tail_explained: bool
 ) -> None:
     if signature.embedded is None or signature.signed is None:
         return
@@ -315,208 +281,6 @@ def _judge_changes(
             (Observation.of("CHANGES_UNDETERMINED", field=signature.field),),
         )
     findings.extend(signature.aftermath.findings)
-
-
-def _judge_cryptography(signature: _Signature, pdf: bytes, findings: list[Observation]) -> None:
-    embedded = signature.embedded
-    if embedded is None or signature.signed is None:
-        return
-    filter_name = str(embedded.sig_object.get("/SubFilter"))
-    covered = signature.signed.covered(pdf)
-    try:
-        if signature.kind == "document_timestamp":
-            token = judge_token(embedded.signed_data, covered)
-            signature.cms, signature.tokens = token.answer, (token,)
-        elif filter_name in _DETACHED:
-            signature.cms = judge_detached(embedded.signed_data, covered)
-            signature.tokens = tuple(signature_tokens(embedded.signed_data))
-            signature.claimed = _claimed_time(embedded)
-        else:
-            signature.cms = CmsAnswer("undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE", filter_name)
-    except MemoryError:
-        raise
-    except Exception:  # a CMS that cannot be processed has failed for its format
-        signature.cms = _MALFORMED
-    if signature.cms.finding is not None:
-        findings.append(Observation.of(signature.cms.finding, field=signature.field, what=signature.cms.what))
-    if signature.kind == "document_timestamp":
-        return
-    for token in signature.tokens:
-        if not token.intact:
-            findings.append(Observation.of("TIMESTAMP_BROKEN", field=signature.field))
-
-
-def _claimed_time(embedded: EmbeddedPdfSignature) -> datetime | None:
-    """When the signer says that he signed: in the CMS, else /M of the dictionary."""
-    try:
-        claimed = claimed_time(embedded.signed_data) or embedded.self_reported_timestamp
-    except Exception:
-        # A date that cannot be read proves as little as one that can.
-        return None
-    if claimed is not None and claimed.tzinfo is None:
-        claimed = claimed.replace(tzinfo=UTC)
-    return claimed
-
-
-def _read_evidence(
-    reader: PdfFileReader, anchors: tuple[x509.Certificate, ...], signatures: list[_Signature]
-) -> Evidence:
-    """Certificates and revocation data of the DSS (EN 319 142-1, 5.4.2) and of every CMS."""
-    found: list[x509.Certificate] = []
-    for signature in signatures:
-        found.extend(signature.cms.certificates)
-        for token in signature.tokens:
-            found.extend(token.answer.certificates)
-    certificates = [certificate for certificate in found if is_readable(certificate)]
-    try:
-        store = DocumentSecurityStore.read_dss(reader)
-        certificates.extend(certificate for certificate in store.load_certs() if is_readable(certificate))
-        return Evidence(
-            anchors, tuple(certificates), tuple(_loaded(store.crls, True)), tuple(_loaded(store.ocsps, False))
-        )
-    except NoDSSFoundError:
-        return Evidence(anchors, tuple(certificates))
-    except (MemoryError, PdfDecodeLimitError):
-        raise
-    except Exception:  # a DSS that cannot be read brings no evidence, which lowers trust by itself
-        return Evidence(anchors, tuple(certificates))
-
-
-def _loaded(streams: Any, are_crls: bool) -> list[Any]:
-    load = crl.CertificateList.load if are_crls else ocsp.OCSPResponse.load
-    return [load(stream.get_object().data) for stream in streams]
-
-
-def _prove_times(
-    signatures: list[_Signature], evidence: Evidence, moment: datetime, findings: list[Observation]
-) -> None:
-    """From the last signature inwards: a trusted time-stamp proves that all before it existed by then."""
-    horizon = moment
-    for signature in reversed(signatures):
-        signature.proven = horizon if horizon < moment else None
-        for token in signature.tokens:
-            certificate = token.answer.certificate
-            if not token.intact or token.time is None or certificate is None:
-                continue
-            if token.time > moment + _CLOCK_TOLERANCE:
-                findings.append(Observation.of("TIMESTAMP_IN_FUTURE", field=signature.field))
-                signature.trust = TrustAnswer("undetermined", "TIMESTAMP_ORDER_FAILURE")
-                continue
-            try:
-                stamper = judge_time_stamper(certificate, evidence, horizon)
-            except MemoryError:
-                raise
-            except Exception:
-                # A certificate that cannot be read proves no time.
-                stamper = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE")
-            if signature.kind == "document_timestamp":
-                signature.trust = stamper
-            if stamper.trust != "trusted":
-                findings.append(Observation.of("TIMESTAMP_UNTRUSTED", field=signature.field))
-                continue
-            signature.proven = min(signature.proven or token.time, token.time)
-        if signature.kind == "document_timestamp" and signature.proven is not None:
-            horizon = min(horizon, signature.proven)
-
-
-def _judge_trust(
-    signature: _Signature, evidence: Evidence, moment: datetime, findings: list[Observation]
-) -> None:
-    certificate = signature.cms.certificate
-    if certificate is None:
-        return
-    if signature.kind == "document_timestamp":
-        _lower_for_weakness(signature, findings)
-        return
-    signature.kind = signer_kind(certificate)
-    if signature.trust.subindication == "TIMESTAMP_ORDER_FAILURE":
-        return
-    if signature.cms.integrity != "intact":
-        # Whoever the certificate names did not sign this.
-        return
-    proven = signature.proven
-    signature.trust = judge_signer(certificate, evidence, proven or moment, time_proven=proven is not None)
-    field = signature.field
-    if signature.trust.finding is not None:
-        findings.append(Observation.of(signature.trust.finding, field=field, what="CA"))
-    elif not is_revocation_known(evidence):
-        findings.append(Observation.of("REVOCATION_NOT_CHECKED", field=field))
-    elif proven is not None:
-        today = judge_signer(certificate, evidence, moment, time_proven=True)
-        if today.trust == "revoked":
-            findings.append(Observation.of("REVOKED_LATER", field=field))
-    if proven is None:
-        findings.append(Observation.of("TIME_CLAIMED", field=field))
-    _lower_for_weakness(signature, findings)
-
-
-def _lower_for_weakness(signature: _Signature, findings: list[Observation]) -> None:
-    """EN 319 102-1, 5.2.8: an algorithm that is no longer safe leaves the signature undetermined."""
-    if signature.cms.weak is not None:
-        findings.append(Observation.of("WEAK_ALGORITHM", field=signature.field, what=signature.cms.weak))
-        if signature.trust.trust == "trusted":
-            signature.trust = TrustAnswer("undetermined", "CRYPTO_CONSTRAINTS_FAILURE_NO_POE")
-
-
-def _conclude(signature: _Signature, signatures: list[_Signature], evidence: Evidence) -> SignatureReport:
-    certificate = signature.cms.certificate
-    broken_token = next((token for token in signature.tokens if not token.intact), None)
-    integrity, subindication = signature.cms.integrity, signature.cms.subindication
-    if integrity == "intact" and broken_token is not None:
-        # A broken time-stamp means that the file is not as it was made, whatever else holds.
-        integrity, subindication = broken_token.answer.integrity, broken_token.answer.subindication
-    indication: Indication
-    if integrity == "broken" or signature.trust.subindication == "REVOKED":
-        indication = "TOTAL-FAILED"
-    elif integrity == "undetermined" or signature.trust.trust != "trusted":
-        indication = "INDETERMINATE"
-    else:
-        indication = "TOTAL-PASSED"
-    if integrity == "intact":
-        subindication = signature.trust.subindication
-    when = signature.proven or signature.claimed
-    own_time = any(token.intact for token in signature.tokens)
-    proven = signature.proven is not None
-    if proven and not own_time and signature.claimed is not None:
-        # A later document time-stamp bounds the time; the signer's own statement is closer to it.
-        when, proven = signature.claimed, False
-    return SignatureReport(
-        field=signature.field,
-        kind=signature.kind,
-        signer=signer_name(certificate) if certificate is not None else "—",
-        integrity=integrity,
-        changes=signature.aftermath.changes,
-        covers=signature.aftermath.covers,
-        trust=signature.trust.trust,
-        level=_level(signature, signatures, evidence),
-        indication=indication,
-        subindication=subindication,
-        signed_at=when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when is not None else None,
-        signed_at_source="timestamp" if proven else "claimed",
-    )
-
-
-def _level(signature: _Signature, signatures: list[_Signature], evidence: Evidence) -> Level:
-    """The PAdES baseline level by what is there (EN 319 142-1, 6)."""
-    embedded = signature.embedded
-    if embedded is None or signature.cms.integrity != "intact" or signature.kind == "document_timestamp":
-        return "none"
-    if embedded.sig_object.get("/SubFilter") != "/ETSI.CAdES.detached" or not has_signing_certificate(
-        embedded.signed_data
-    ):
-        return "none"
-    later = [
-        other
-        for other in signatures
-        if other.kind == "document_timestamp"
-        and other.cms.integrity == "intact"
-        and _revision(other) > _revision(signature)
-    ]
-    if not any(token.intact for token in signature.tokens) and not later:
-        return "PAdES-B-B"
-    if not is_revocation_known(evidence):
-        return "PAdES-B-T"
-    return "PAdES-B-LTA" if later else "PAdES-B-LT"
 
 
 def _digest(signed: SignedRange, pdf: bytes) -> str:
