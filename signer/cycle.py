@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from keys.provider import KeyRing
+from keys.software import usable
 from signer import signature
 from signer.composition import compose
 from signer.timestamp import TimeStampAuthority
@@ -27,9 +28,6 @@ from templates.catalogue import Catalogue
 from templates.render import Renderer
 from verifier.report import FileAnswer
 from verifier.words import finding_severity
-
-# Room for the time-stamp token in a signature: two certificates of RSA-4096 and to spare.
-TOKEN_BYTES = 8_000
 
 
 class SelfCheckFailed(AbsahError):
@@ -94,10 +92,11 @@ def issue(workshop: Workshop, claim: Claim) -> None:
 
         # 4. Sign. The intention is committed first; the key then sees a digest that can no longer change.
         if held.state == DocumentState.PREPARED:
-            if queue.waits_for_approval(workshop.register, held):
+            if document.needs_approval and queue.waits_for_approval(workshop.register, held):
                 queue.wait_for_approval(workshop.register, held)
                 return
             key = workshop.keys.key(slot.key_id)
+            usable(key, datetime.now(UTC))
             prepared = steps.frozen_slot(workshop.register, held, slot.ordinal)
             frozen_pdf = workshop.archive.read(_staging(held, prepared.frozen_sha256))
             digest = signature.covered_digest(frozen_pdf, prepared.byte_range)
@@ -153,7 +152,7 @@ def _is_next(held: Claim, slot: Slot) -> bool:
 def _freeze(workshop: Workshop, document: Document, held: Claim, slot: Slot) -> signature.Frozen:
     key = workshop.keys.key(slot.key_id)
     at = datetime.fromtimestamp(document.created_at / 1000, UTC)
-    reserved = signature.reserved_size(key, TOKEN_BYTES)
+    reserved = signature.reserved_size(key, workshop.timestamps.token_size)
     fields: tuple[signature.SignatureField, ...] = ()
     if slot.ordinal > 1:
         earlier = document.slots[slot.ordinal - 2]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from templates.render import Renderer
 
 from keys.development import DevelopmentKeyRing
 from keys.provider import KeyRing
@@ -26,6 +25,7 @@ from storage.s3 import S3Archive, S3Settings
 from storage.spool import Spool
 from storage.vocabulary import Misconfigured
 from templates.catalogue import Catalogue
+from templates.render import Renderer
 from verifier.by_file import inspect
 
 
@@ -91,7 +91,9 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         catalogue=catalogue,
         renderer=Renderer(catalogue),
         keys=open_keys(settings),
-        timestamps=TimeStampAuthority(transport, anchors, clock=lambda: datetime.now(UTC)),
+        timestamps=TimeStampAuthority(
+            transport, anchors, clock=lambda: datetime.now(UTC), token_size=settings.tsa_token_bytes
+        ),
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
         None, description="time-stamp authority (RFC 3161); the development one if unset"
     )
     tsa_timeout: float = Field(10, gt=0, le=60, description="seconds to wait for the time-stamp authority")
+    tsa_token_bytes: int = Field(4096, ge=1024, le=65536, description="room for a time-stamp token in a file")
     s3_endpoint: str | None = Field(None, description="host:port of an S3 server; a local folder if unset")
     s3_bucket: str = Field("absah", description="bucket of the archive, with object lock")
     s3_access_key: str = Field("", description="S3 access key")

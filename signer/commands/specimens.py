@@ -18,7 +18,7 @@ from keys.development import create_stranger
 from signer import signature
 from signer.commands.data import keys_folder
 from signer.composition import compose
-from signer.cycle import TOKEN_BYTES, Workshop
+from signer.cycle import Workshop
 from signer.parts import open_desk, open_workshop
 from signer.requests import Desk, IssueRequest, Replacement, accept
 from signer.settings import Settings
@@ -217,7 +217,7 @@ def _altered(pdf: bytes) -> bytes:
     page["/Rotate"] = generic.NumberObject(180)
     writer.update_container(page)
     out = io.BytesIO()
-    writer.write(out)  # type: ignore[no-untyped-call]
+    writer.write(out)
     return out.getvalue()
 
 
@@ -258,7 +258,7 @@ def _signed_by_a_stranger(studio: Studio, rendered: Any) -> bytes:
         reason="Contoh untuk uji coba",
         location="",
         at=datetime.now(UTC),
-        reserved=signature.reserved_size(key, TOKEN_BYTES),
+        reserved=signature.reserved_size(key, studio.workshop.timestamps.token_size),
     )
     cms = signature.sign(frozen.digest, key)
     token = studio.workshop.timestamps.stamp(signature.signature_value(cms))

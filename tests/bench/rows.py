@@ -1,0 +1,263 @@
+"""The rows of the benchmark. Each runs ours and the peer in turn, so that a noisy minute hits both."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from asn1crypto import x509 as asn1_x509
+from asn1crypto.keys import PrivateKeyInfo
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pyhanko.sign.signers import SimpleSigner
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from keys.development import DevelopmentKeyRing, OfficerSubject, create
+from signer import signature
+from signer.composition import compose
+from signer.requests import IssueRequest, accept
+from signer.worker import work_on
+from storage import code
+from storage.database import open_database_to_read, transaction
+from storage.lookup import Lookup
+from storage.units import SCOPES, Client, get_unit, officer_for_role, regency_of
+from templates import qr
+from tests.bench import load, peers
+from tests.office import Office, make_office
+
+_AGENCY = "dpmptsp-contoh"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: milliseconds a run, or, where ``per_second``, runs a second."""
+
+    name: str
+    ours: float
+    peer: str | None
+    theirs: float | None
+    cpu_ms: float
+    runs: int
+    per_second: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster ours is."""
+        if self.theirs is None:
+            return None
+        return self.ours / self.theirs if self.per_second else self.theirs / self.ours
+
+    def as_json(self) -> dict[str, Any]:
+        unit = "per_s" if self.per_second else "ms"
+        return {
+            "name": self.name,
+            f"ours_{unit}": round(self.ours, 3),
+            "peer": self.peer,
+            f"peer_{unit}": None if self.theirs is None else round(self.theirs, 3),
+            "ratio": None if self.ratio is None else round(self.ratio, 2),
+            "runs": self.runs,
+            "cpu_ms": round(self.cpu_ms, 3),
+        }
+
+    def as_text(self) -> str:
+        unit = "/s" if self.per_second else "ms"
+        theirs = "" if self.theirs is None else f"{self.theirs:9.1f} {unit}"
+        ratio = "" if self.ratio is None else f"{self.ratio:6.1f} ×"
+        return (
+            f"{self.name:26} {self.ours:9.1f} {unit} {theirs:>12} {ratio:>8} {self.cpu_ms:8.1f} {self.runs:5}"
+            f"  {self.peer or ''}"
+        )
+
+
+def rows(only: str | None, seconds: float) -> Iterator[Row]:
+    """Every row whose name has ``only`` in it."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), seconds)
+        for name, measure in bench.measures().items():
+            if only is None or only in name:
+                yield measure(name)
+
+
+class Bench:
+    """An office in a temporary folder, and the measures on it."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._folder, self._seconds = folder, seconds
+        self._office: Office = make_office(folder / "data")
+        desk = self._office.desk
+        self._fields = desk.catalogue.get("sip-dokter").clean(desk.catalogue.get("sip-dokter").sample)
+        # Typst remembers what it laid out: every run has to be a page that it has not seen.
+        self._serial = itertools.count(1)
+
+    def measures(self) -> dict[str, Callable[[str], Row]]:
+        return {
+            "render": self._render,
+            "qr": self._qr,
+            "sign P-256": lambda name: self._sign(name, "p256"),
+            "sign RSA-2048": lambda name: self._sign(name, "rsa2048"),
+            "sign RSA-3072": lambda name: self._sign(name, "rsa3072"),
+            "issue one document": self._issue,
+            "look-ups by code": self._look_ups,
+            "verify, cold start": self._verify_cold,
+        }
+
+    def _render(self, name: str) -> Row:
+        logo = self._logo()
+
+        def ours() -> None:
+            self._office.desk.renderer.render(self._page())
+
+        def theirs() -> None:
+            fields = self._person()
+            verification = code.draw()
+            url = f"http://cek.example.org/d/{verification}"
+            # The symbol is part of the page on both sides; the peer gets the faster one for free.
+            peers.render(fields, "503/001", verification, "cek.example.org", logo, qr.svg(url).encode())
+
+        return self._interleave(name, ours, "WeasyPrint", theirs)
+
+    def _qr(self, name: str) -> Row:
+        def text() -> str:
+            return f"https://cek.example.go.id/d/{code.draw()}"
+
+        return self._interleave(
+            name, lambda: qr.svg(text()), "qrcode, defaults", lambda: peers.draw_qr(text())
+        )
+
+    def _sign(self, name: str, algorithm: Any) -> Row:
+        pdf = self._office.desk.renderer.render(self._page())
+        folder = self._folder / algorithm
+        create(folder, [OfficerSubject("bench", "Bench", "Bench", "Bench", algorithm)])
+        key = DevelopmentKeyRing.open(folder).key("bench")
+        box = pdf.boxes[0]
+        field = signature.SignatureField(
+            "Signature1", box.page, box.x0, box.y0, box.x1, box.y1, "Tanda tangan"
+        )
+        peer = self._simple_signer(key)
+
+        def ours() -> None:
+            frozen = signature.freeze(
+                pdf.pdf, fields=(field,), slot=1, certify=True, signer_name="Bench", reason="", location="",
+                at=datetime.now(UTC), reserved=signature.reserved_size(key, 0),
+            )  # fmt: skip
+            signature.assemble(frozen.pdf, frozen.byte_range, signature.sign(frozen.digest, key))
+
+        return self._interleave(name, ours, "pyHanko SimpleSigner", lambda: peers.sign(pdf.pdf, peer))
+
+    def _issue(self, name: str) -> Row:
+        """From the request to ISSUED, time-stamped, self-checked and archived, against a bare signed PDF."""
+        office, logo = self._office, self._logo()
+        with transaction(office.desk.register.engine) as connection:
+            head = officer_for_role(connection, _AGENCY, "kepala")
+        client = Client("bench", _AGENCY, head.id, frozenset(SCOPES))
+        folder = self._folder / "peer"
+        create(folder, [OfficerSubject("bench", "Bench", "Bench", "Bench", "p256")])
+        signer = self._simple_signer(DevelopmentKeyRing.open(folder).key("bench"))
+
+        def ours() -> None:
+            request = IssueRequest(type="sip-dokter", fields=self._person())
+            accepted = accept(office.desk, client, f"bench-{next(self._serial)}", request)
+            work_on(office.workshop, _AGENCY, accepted.id)
+
+        def theirs() -> None:
+            verification = code.draw()
+            symbol = peers.draw_qr(f"http://cek.example.org/d/{verification}")
+            page = peers.render(self._person(), "503/001", verification, "cek.example.org", logo, symbol)
+            peers.sign(page, signer)
+
+        return self._interleave(name, ours, "WeasyPrint + qrcode + SimpleSigner", theirs)
+
+    def _look_ups(self, name: str) -> Row:
+        """Requests a second against a real server process, 32 connections."""
+        accepted = self._office.issue(self._office.sample(serial=9998), key="look-up")
+        lookup = Lookup(open_database_to_read(self._office.settings.database))
+        assert lookup.by_code(accepted["code"]) is not None
+        with load.server(self._office.settings.data) as port:
+            rate, cpu_ms, count = load.measure(port, f"/api/v1/codes/{accepted['code']}", self._seconds)
+        return Row(name, rate, None, None, cpu_ms, count, per_second=True)
+
+    def _verify_cold(self, name: str) -> Row:
+        document = self._office.issue(self._office.sample(serial=9997), key="verify")
+        pdf = self._office.get(f"/api/v1/documents/{document['id']}/pdf").content
+        file, root = self._folder / "cold.pdf", self._folder / "root.pem"
+        # Another hash than the registered one, so that ours has to open the file too.
+        file.write_bytes(pdf + b"\n")
+        shutil.copy(self._office.settings.trust_folder / "root.pem", root)
+        ours = [sys.executable, "-m", "signer", "verify", "--offline", "--trust", str(root), str(file)]
+        theirs = [
+            str(Path(sys.executable).with_name("pyhanko")), "sign", "validate", "--trust", str(root),
+            "--trust-replace", "--no-revocation-check", str(file),
+        ]  # fmt: skip
+
+        def run(command: list[str]) -> Callable[[], None]:
+            return lambda: subprocess.run(command, capture_output=True, check=True) and None
+
+        return self._interleave(name, run(ours), "pyHanko's own CLI", run(theirs), children=True)
+
+    def _interleave(
+        self, name: str, ours: Callable[[], Any], peer: str, theirs: Callable[[], Any], children: bool = False
+    ) -> Row:
+        for _ in range(2):
+            ours(), theirs()
+        mine, peers_own, cpu = [], [], []
+        until = time.monotonic() + self._seconds
+        while len(mine) < 5 or time.monotonic() < until:
+            began, cpu_began = time.perf_counter(), _cpu(children)
+            ours()
+            mine.append(time.perf_counter() - began)
+            cpu.append(_cpu(children) - cpu_began)
+            began = time.perf_counter()
+            theirs()
+            peers_own.append(time.perf_counter() - began)
+        median = statistics.median
+        return Row(name, median(mine) * 1e3, peer, median(peers_own) * 1e3, median(cpu) * 1e3, len(mine))
+
+    def _person(self) -> dict[str, Any]:
+        serial = next(self._serial)
+        fields = {**self._fields, "nama": f"Anindya Larasati {serial}"}
+        # Everybody is another holder, or the limit of three permits would end the run.
+        fields["nik"] = f"{fields['nik'][:12]}{serial % 9990 + 1:04}"
+        return fields
+
+    def _page(self) -> Any:
+        desk, fields, verification = self._office.desk, self._person(), code.draw()
+        with transaction(desk.register.engine) as connection:
+            agency = get_unit(connection, _AGENCY)
+            regency = regency_of(connection, agency)
+            head = officer_for_role(connection, _AGENCY, "kepala")
+        return compose(
+            desk.catalogue.get("sip-dokter"), fields, number="503/001/SIPD/DPMPTSP/III/2026", code=verification,
+            url=desk.url(verification), issued_on=date(2026, 3, 12), valid_from=date(2026, 3, 12),
+            valid_until=date(2031, 3, 11), agency=agency, regency=regency, officers=(head,),
+            created=datetime(2026, 3, 12, 3, tzinfo=UTC), specimen=False, development=True,
+        )  # fmt: skip
+
+    def _logo(self) -> bytes:
+        with transaction(self._office.desk.register.engine) as connection:
+            return get_unit(connection, "kabupaten-contoh").logo_svg or b""
+
+    def _simple_signer(self, key: Any) -> SimpleSigner:
+        private = key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        chain = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in key.chain]
+        return SimpleSigner(
+            signing_cert=asn1_x509.Certificate.load(key.certificate.public_bytes(Encoding.DER)),
+            signing_key=PrivateKeyInfo.load(private),
+            cert_registry=SimpleCertificateStore.from_certs(chain),
+        )
+
+
+def _cpu(children: bool) -> float:
+    times = os.times()
+    return times.children_user + times.children_system if children else time.process_time()
