@@ -9,40 +9,50 @@ import click
 
 from storage.vocabulary import AbsahError, InvalidRequest
 
+# Name, where it is, and one line for the list: help must not import everything there is.
 _COMMANDS = {
-    "serve": "signer.commands.serve:serve",
-    "worker": "signer.commands.processes:worker",
-    "web": "signer.commands.processes:web",
-    "development-tsa": "signer.commands.processes:development_tsa",
-    "set-up": "signer.commands.setup:set_up",
-    "migrate": "signer.commands.operate:migrate",
-    "settings": "signer.commands.operate:settings",
-    "agencies": "signer.commands.operate:agencies",
-    "api-keys": "signer.commands.operate:api_keys",
-    "unblock": "signer.commands.operate:unblock",
-    "audit": "signer.commands.operate:audit",
-    "types": "signer.commands.issue:types",
-    "issue": "signer.commands.issue:issue",
-    "keys": "signer.commands.keys:keys",
-    "bench": "signer.commands.bench:bench",
+    "serve": (
+        "signer.commands.serve:serve",
+        "Serve issuing and checking; sets everything up first.",
+    ),
+    "worker": ("signer.commands.processes:worker", "Issue what waits in the register, until stopped."),
+    "migrate": ("signer.commands.operate:migrate", "Bring the database to this program's version."),
+    "settings": ("signer.commands.operate:settings", "List every setting and what it means."),
+    "types": ("signer.commands.issue:types", "List the document types, or describe one."),
+    "issue": ("signer.commands.issue:issue", "Issue a document from a JSON file."),
     # The public side's command knows nothing of this one.
-    "verify": "verifier.cli:verify",
+    "verify": ("verifier.cli:verify", "Check signed PDFs, also ones that we never issued."),
+    "keys": ("signer.commands.keys:keys", "The roots that vouch for our signatures."),
+    "agencies": ("signer.commands.operate:agencies", "Add and list agencies and their officers."),
+    "api-keys": ("signer.commands.operate:api_keys", "Create and revoke keys of the API."),
+    "unblock": ("signer.commands.operate:unblock", "Let a blocked document go on."),
+    "audit": ("signer.commands.operate:audit", "Compare numbers, intentions, signatures and archive."),
+    "bench": ("signer.commands.bench:bench", "Measure ours beside the peers, on this machine."),
 }
 
 # Started by `serve`; a person calls them only to run one process by itself.
-_HIDDEN = {"web", "development-tsa", "set-up"}
+_PROCESSES = {
+    "web": "signer.commands.processes:web",
+    "development-tsa": "signer.commands.processes:development_tsa",
+    "set-up": "signer.commands.setup:set_up",
+}
 
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in _COMMANDS if name not in _HIDDEN]
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        place = _COMMANDS[cmd_name][0] if cmd_name in _COMMANDS else _PROCESSES.get(cmd_name)
+        if place is None:
             return None
-        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        module, _, attribute = place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

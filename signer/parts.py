@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from keys.development import DevelopmentKeyRing
 from keys.provider import KeyRing
 from keys.ring import SoftwareKeyRing
+from keys.timestamp_server import DevelopmentTimeStampAuthority
 from signer.cycle import Workshop
 from signer.requests import Desk
 from signer.settings import Settings
@@ -21,7 +22,6 @@ from storage.confidential import Vault, open_master_key
 from storage.database import check_version, open_database
 from storage.local import LocalArchive
 from storage.register import Register
-from storage.s3 import S3Archive, S3Settings
 from storage.spool import Spool
 from storage.vocabulary import Misconfigured
 from templates.catalogue import Catalogue
@@ -44,6 +44,9 @@ def open_archive(settings: Settings) -> Archive:
     """The archive: S3 where an endpoint is set, else a folder."""
     if settings.s3_endpoint is None:
         return LocalArchive(settings.data / "archive")
+    # The client is large, and only who uses it should wait for it.
+    from storage.s3 import S3Archive, S3Settings
+
     archive = S3Archive(
         S3Settings(
             endpoint=settings.s3_endpoint,
@@ -124,3 +127,11 @@ def read_trust(folder: Path) -> list[x509.Certificate]:
     if not found:
         raise Misconfigured(f"There is no root certificate (*.pem) in {folder}; set ABSAH_TRUST.")
     return found
+
+
+def development_transport(settings: Settings) -> Callable[[bytes], bytes] | None:
+    """The development TSA called in this process, for commands that sign without `serve` running."""
+    if settings.tsa_url is not None or not settings.development:
+        return None
+    key = DevelopmentKeyRing.open(settings.data / "keys").timestamp_key()
+    return DevelopmentTimeStampAuthority(key).respond

@@ -44,10 +44,11 @@ def work_on_next(workshop: Workshop) -> bool:
 
 
 def sweep(workshop: Workshop) -> None:
-    """Deliver notices that a crash left in the outbox, and chain the audit rows."""
-    notify(workshop)
+    """Chain the audit rows, and deliver notices that a crash left in the outbox."""
     with transaction(workshop.register.engine) as connection:
         audit.chain(connection)
+    # Last: whoever takes no notices must not keep the audit trail open.
+    notify(workshop)
 
 
 def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float]) -> None:

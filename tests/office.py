@@ -14,10 +14,10 @@ from fastapi.testclient import TestClient
 from keys.development import DevelopmentKeyRing, OfficerSubject, create
 from signer import problems
 from signer.app import add_agency_side
-from signer.commands.data import development_transport, keys_folder
+from signer.commands.data import keys_folder
 from signer.commands.operate import add_units
 from signer.cycle import Workshop
-from signer.parts import open_archive, open_desk, open_register, open_workshop
+from signer.parts import development_transport, open_archive, open_desk, open_register, open_workshop
 from signer.requests import Desk
 from signer.settings import Settings, load_settings
 from signer.worker import work_on_next

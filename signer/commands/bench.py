@@ -19,7 +19,7 @@ def bench(as_json: bool, only: str | None, seconds: float) -> None:
         from tests.bench.rows import rows
     except ImportError as error:
         raise Misconfigured(
-            f"The benchmark needs the source checkout and its peers ({error.name} is missing). Run: make bench"
+            f"The benchmark needs the checkout and its peers ({error.name} is missing). Run: make bench"
         ) from error
     if not as_json:
         click.echo(f"{'what':26} {'ours':>12} {'peer':>12} {'ratio':>8} {'CPU ms':>8} {'runs':>5}")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from keys.development import DevelopmentKeyRing
-from keys.timestamp_server import DevelopmentTimeStampAuthority
 from signer.settings import Settings
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -57,11 +54,3 @@ def public_url(settings: Settings) -> str:
         return settings.public_url.rstrip("/")
     first_run = read_json(first_run_file(settings))
     return str(first_run["url"]) if first_run else DEFAULT_URL
-
-
-def development_transport(settings: Settings) -> Callable[[bytes], bytes] | None:
-    """The development TSA called in this process, for commands that sign without `serve` running."""
-    if settings.tsa_url is not None or not settings.development:
-        return None
-    key = DevelopmentKeyRing.open(keys_folder(settings)).timestamp_key()
-    return DevelopmentTimeStampAuthority(key).respond

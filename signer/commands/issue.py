@@ -13,8 +13,10 @@ from typing import Any
 import click
 
 from signer.body import parse
-from signer.commands.data import development_transport, public_url
-from signer.parts import open_archive, open_catalogue, open_desk, open_workshop
+from signer.commands.data import public_url
+from signer.commands.setup import prepare
+from signer.logs import log_as_json
+from signer.parts import development_transport, open_archive, open_catalogue, open_desk, open_workshop
 from signer.requests import AcceptedWarning, IssueRequest, accept
 from signer.settings import load_settings
 from signer.worker import work_on
@@ -71,7 +73,7 @@ def _describe(document_type: DocumentType) -> None:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the PDF here."
 )
-@click.option("--agency", help="Which agency issues; may be left out when only one offers the type.")
+@click.option("--agency", help="Which agency issues; the first that offers the type, if not given.")
 @click.option("--valid-from", type=click.DateTime(["%Y-%m-%d"]), help="First day in force (today if unset).")
 @click.option(
     "--override", "overrides", multiple=True, metavar="CODE=REASON", help="Accept a doubtful value."
@@ -92,10 +94,12 @@ def issue(
     absah types sip-dokter --sample > data.json
     absah issue sip-dokter data.json -o sip.pdf
     """
+    log_as_json()
     settings = load_settings()
     fields = parse(data.read_bytes())
     if not isinstance(fields, dict):
         raise InvalidRequest(f"{data} has to hold one JSON object with the document's fields.")
+    prepare(settings)
     desk = open_desk(settings, public_url(settings))
     client = _operator(desk.register, desk.catalogue, type_id, agency)
     request = IssueRequest(
@@ -110,6 +114,7 @@ def issue(
     path = _wait_until_issued(
         workshop.register, client, accepted, lambda: work_on(workshop, client.agency_id, accepted.id)
     )
+    click.echo(f"agency  {client.agency_id}")
     click.echo(f"number  {accepted.number}\ncode    {accepted.code}\nurl     {accepted.url}")
     if path is None:
         click.echo(f"waits   for approval; document id {accepted.id}")
@@ -158,7 +163,7 @@ def _wait_until_issued(
             )
         if time.monotonic() > deadline:
             raise Unavailable(
-                f"Document {accepted.number} waits in state {found.state} ({found.waiting_for}); nothing is lost,"
-                " the worker goes on with it."
+                f"Document {accepted.number} waits in state {found.state} ({found.waiting_for}); nothing is"
+                " lost, the worker goes on with it."
             )
         time.sleep(0.05)

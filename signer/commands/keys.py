@@ -6,6 +6,7 @@ import click
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signer.commands.setup import prepare
 from signer.parts import read_trust
 from signer.settings import load_settings
 
@@ -24,6 +25,7 @@ def trust() -> None:
     absah verify document.pdf --trust root.pem
     """
     settings = load_settings()
+    prepare(settings)
     for certificate in read_trust(settings.trust_folder):
         fingerprint = certificate.fingerprint(SHA256()).hex(":").upper()
         click.echo(f"# {certificate.subject.rfc4514_string()}\n# SHA-256 {fingerprint}")

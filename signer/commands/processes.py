@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
 import time
 
 import click
-import structlog
 
+from signer.logs import log_as_json
 from signer.settings import load_settings
 
 
 @click.command()
 def worker() -> None:
     """Issue what waits in the register, until stopped."""
-    from signer.commands.data import development_transport
-    from signer.parts import open_workshop
+    from signer.parts import development_transport, open_workshop
     from signer.worker import run, stop_on_signals
 
     log_as_json()
+    os.umask(0o077)
     settings = load_settings()
     stop = threading.Event()
     stop_on_signals(stop)
@@ -51,20 +50,6 @@ def development_tsa(port: int) -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     serve_timestamps(keys_folder(load_settings()), "127.0.0.1", port)
-
-
-def log_as_json() -> None:
-    """One JSON object a line on standard error: codes and ids, never what somebody sent."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(file=os.fdopen(2, "w", closefd=False)),
-    )
 
 
 def _follow_parent(stop: threading.Event) -> None:

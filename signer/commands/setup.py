@@ -7,6 +7,8 @@ written into the register by hand. Each later start finds it done and returns at
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +16,13 @@ import click
 
 from signer.commands.data import (
     DEFAULT_URL,
-    development_transport,
     first_run_file,
     keys_folder,
     samples_folder,
     specimens_file,
     write_private,
 )
+from signer.logs import log_as_json
 from signer.settings import Settings, load_settings
 from storage.database import migrate, open_database
 
@@ -31,33 +33,59 @@ if TYPE_CHECKING:
 @click.command("set-up", hidden=True)
 def set_up() -> None:
     """Prepare the data folder; on the first start of a development installation, fill it."""
+    log_as_json()
     settings = load_settings()
+    prepare(settings)
     migrate(open_database(settings.database))
-    if settings.development and not first_run_file(settings).exists():
-        _first_run(settings)
+
+
+def prepare(settings: Settings) -> None:
+    """Make the first start, if this is one: of a development installation without a register."""
+    embedded = settings.development and settings.database_url is None
+    if not embedded or (settings.data / "register.db").exists():
+        return
+    click.echo(f"First use: setting up {settings.data} with fictional agencies and specimens.", err=True)
+    # What is made here is for the operator's eyes only.
+    before = os.umask(0o077)
+    _first_run(settings)
+    os.umask(before)
 
 
 def _first_run(settings: Settings) -> None:
     # Imported here, because every later start would wait for them in vain.
+    from rich.console import Console
     from rich.progress import Progress
 
     from signer.commands.specimens import Studio, issue_specimens, write_samples
+    from signer.parts import development_transport
 
     url = settings.public_url or DEFAULT_URL
-    with Progress(transient=True) as progress:
+    # Made apart and moved at the end: an interrupted first start leaves nothing half done.
+    staged = settings.model_copy(update={"data": settings.data / "first-run"})
+    shutil.rmtree(staged.data, ignore_errors=True)
+    staged.data.mkdir(parents=True)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Setting up", total=None)
 
         def step(description: str) -> None:
             progress.update(task, description=description, advance=1)
 
         step("Making the development keys")
-        agencies = _make_agencies(settings)
-        studio = Studio.open(settings, url, development_transport(settings))
+        engine = open_database(staged.database)
+        migrate(engine)
+        engine.dispose()
+        agencies = _make_agencies(staged)
+        studio = Studio.open(staged, url, development_transport(staged))
         specimens = issue_specimens(studio, step)
         step("Writing files to upload")
-        write_samples(studio, specimens, samples_folder(settings))
-    write_private(specimens_file(settings), [specimen.as_json() for specimen in specimens])
-    write_private(first_run_file(settings), {"url": url, "first_url": url, "agencies": agencies})
+        write_samples(studio, specimens, samples_folder(staged))
+        studio.close()
+    write_private(specimens_file(staged), [specimen.as_json() for specimen in specimens])
+    write_private(first_run_file(staged), {"url": url, "first_url": url, "agencies": agencies})
+    # The register last: its presence is what says that the first start is over.
+    for made in sorted(staged.data.iterdir(), key=lambda path: path.name == "register.db"):
+        made.rename(settings.data / made.name)
+    staged.data.rmdir()
 
 
 def _make_agencies(settings: Settings) -> list[dict[str, str]]:
@@ -72,39 +100,45 @@ def _make_agencies(settings: Settings) -> list[dict[str, str]]:
 
     register = open_register(settings)
     with transaction(register.engine) as connection:
-        if not units.agencies(connection):
-            add_units(connection, Path(__file__).parent.parent / "sample" / "regencies.toml")
+        add_units(connection, Path(__file__).parent.parent / "sample" / "regencies.toml")
         agencies = units.agencies(connection)
         heads = {each.id: units.officer_for_role(connection, each.id, "kepala") for each in agencies}
-        create(
-            keys_folder(settings),
-            [
-                OfficerSubject(
-                    key_id=str(heads[each.id].key_id),
-                    name=heads[each.id].name,
-                    office=heads[each.id].office,
-                    organisation=units.regency_of(connection, each).name,
-                    # One of each kind, so that both are seen at work.
-                    algorithm="rsa2048" if index == len(agencies) - 1 else "p256",
-                    kind="signature",
-                )
-                for index, each in enumerate(agencies)
-            ],
-        )
-        settings.trust_folder.mkdir(parents=True, exist_ok=True)
-        for index, anchor in enumerate(DevelopmentKeyRing.open(keys_folder(settings)).anchors()):
-            (settings.trust_folder / f"development-{index}.pem").write_bytes(
-                anchor.public_bytes(Encoding.PEM)
+        regencies = {each.id: units.regency_of(connection, each).name for each in agencies}
+        keys = {
+            each.id: units.new_api_key(connection, each.id, units.SCOPES, heads[each.id].id)
+            for each in agencies
+        }
+    register.engine.dispose()
+    create(
+        keys_folder(settings),
+        [
+            OfficerSubject(
+                key_id=str(head.key_id),
+                name=head.name,
+                office=head.office,
+                organisation=regencies[agency_id],
+                # One of each kind, so that both are seen at work.
+                algorithm="rsa2048" if head.key_id == "kepala-dpmptsp-teladan" else "p256",
             )
-        described = []
-        for each in agencies:
-            example = _example_request(settings, open_catalogue(settings).get(each.types[0]), each.id)
-            key = units.new_api_key(connection, each.id, units.SCOPES, heads[each.id].id)
-            described.append({"id": each.id, "name": each.name, "api_key": key, "example": example})
-    return described
+            for agency_id, head in heads.items()
+        ],
+    )
+    settings.trust_folder.mkdir(parents=True, exist_ok=True)
+    for anchor in DevelopmentKeyRing.open(keys_folder(settings)).anchors():
+        (settings.trust_folder / "development-root.pem").write_bytes(anchor.public_bytes(Encoding.PEM))
+    catalogue = open_catalogue(settings)
+    return [
+        {
+            "id": each.id,
+            "name": each.name,
+            "api_key": keys[each.id],
+            "example": _write_example(settings, catalogue.get(each.types[0]), each.id),
+        }
+        for each in agencies
+    ]
 
 
-def _example_request(settings: Settings, document_type: DocumentType, agency_id: str) -> str:
+def _write_example(settings: Settings, document_type: DocumentType, agency_id: str) -> str:
     """A request file for the ``curl`` that `serve` prints; its path below the data folder."""
     file = settings.data / f"example-{agency_id}.json"
     body = {"type": document_type.id, "fields": document_type.sample}

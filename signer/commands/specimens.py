@@ -73,6 +73,11 @@ class Studio:
         """A desk and a workshop in one process, which only the first start and the command line have."""
         return cls(open_desk(settings, url), open_workshop(settings, transport), settings)
 
+    def close(self) -> None:
+        """Let go of the register, so that its files can be moved."""
+        for part in (self.desk, self.workshop):
+            part.register.engine.dispose()
+
     @property
     def today(self) -> date:
         """Today, as far as specimens care."""
@@ -133,7 +138,8 @@ class Studio:
         found = read_overview(self.desk.register, specimen.agency_id, specimen.id, datetime.now(UTC))
         if found.sha256 is None:
             raise AbsahError(
-                f"Specimen {specimen.number} stands at {found.state} ({found.state_reason or found.waiting_for}).",
+                f"Specimen {specimen.number} stands at {found.state}"
+                f" ({found.state_reason or found.waiting_for}).",
                 code="SPECIMEN",
             )
         return self.workshop.archive.read(final_key(specimen.agency_id, found.sha256))

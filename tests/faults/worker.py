@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from signer.commands.data import development_transport
-from signer.parts import open_workshop
+from signer.parts import development_transport, open_workshop
 from signer.settings import Settings
 from signer.worker import work_on_next
 from tests.faults.effects import die, install, pause
