@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, literal, not_, select, update
 
 from storage import audit
 from storage.database import transaction
@@ -154,15 +154,16 @@ def wait_for_approval(register: Register, held: Claim) -> None:
 
 
 def block(register: Register, held: Claim, error: AbsahError) -> None:
-    """Stop a document that no retry can help, for a human to look at."""
+    """Stop a document that no retry can help, for a human to look at; an issued one stays issued."""
     with transaction(register.engine) as connection:
         changed = connection.execute(
             update(document)
-            .where(_held(held))
+            .where(_held(held), document.c.state.in_(_UNFINISHED))
             .values(
                 state=DocumentState.BLOCKED,
-                # What it takes to go on after the cause is mended: see `unblock`.
-                state_reason=f"{error.code}@{held.state}",
+                # Where to go on after the cause is mended, see `unblock`: the state that the row has now.
+                # The claim's is that of its beginning, and what was frozen since cannot be frozen again.
+                state_reason=literal(f"{error.code}@") + document.c.state,
                 last_error=error.code,
                 lease_until=0,
             )
