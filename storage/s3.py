@@ -82,8 +82,7 @@ class S3Archive:
                 },
             )
             if answer.status == 412 or answer.status == 409:
-                if self.read(key) != data:
-                    raise ObjectDiffers("The archive holds another object under this key.")
+                self._require_same(key, data)
             elif answer.status != 200:
                 raise _refused(answer.status, answer.data)
             if retain_until is not None:
@@ -92,6 +91,15 @@ class S3Archive:
                 )
         except (S3Error, ServerError, InvalidResponseError, HTTPError) as error:
             raise _unavailable(error) from error
+
+    def _require_same(self, key: str, data: bytes) -> None:
+        """The key is taken: by these bytes, or by an upload that has not ended yet (409)."""
+        try:
+            stored = self.read(key)
+        except ObjectMissing as error:
+            raise ArchiveUnavailable("Another upload of this object is under way.") from error
+        if stored != data:
+            raise ObjectDiffers("The archive holds another object under this key.")
 
     def read(self, key: str) -> bytes:
         """See `storage.archive.Archive`."""
