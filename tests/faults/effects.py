@@ -6,6 +6,7 @@ notice. `install` wraps one of them in the running process; nothing in the produ
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from collections.abc import Callable
@@ -67,6 +68,7 @@ class _Wrapper:
         self.when, self.what, self.nth, self.calls = when, what, nth, 0
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             self.calls += 1
             if self.calls != self.nth:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -12,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from signer.worker import sweep, work_on, work_on_next
-from storage import audit, steps, tables
+from storage import steps, tables
 from storage.archive import final_key
 from storage.database import transaction
-from storage.reconcile import discrepancies
+from tests.faults.checking import check_issued_once, let_time_pass, rows
 from tests.faults.effects import EFFECTS
 from tests.faults.worker import work
 from tests.office import Office
@@ -39,36 +38,6 @@ def end_of(process: multiprocessing.Process) -> int | None:
     return process.exitcode
 
 
-def let_leases_expire(office: Office) -> None:
-    with transaction(office.desk.register.engine) as connection:
-        connection.execute(update(tables.document).values(lease_until=0, next_attempt_at=0))
-
-
-def rows(office: Office, table: tables.Table) -> list:
-    with transaction(office.desk.register.engine) as connection:
-        return list(connection.execute(select(table)).mappings().all())
-
-
-def check_issued_once(office: Office, accepted: dict) -> None:
-    """One document, one number, one hash; every signature intended; nothing half done."""
-    [document] = rows(office, tables.document)
-    assert (document["state"], document["number"]) == ("ISSUED", accepted["number"])
-    [file] = rows(office, tables.document_file)
-    stored = office.workshop.archive.read(final_key(document["agency_id"], file["sha256"]))
-    assert hashlib.sha256(stored).hexdigest() == file["sha256"] == document["final_sha256"]
-    finals = list((office.settings.data / "archive").glob("*/final/*/*.pdf"))
-    assert [path.stem for path in finals] == [file["sha256"]]
-    assert [event["kind"] for event in rows(office, tables.status_event)] == ["issued"]
-    [signature] = rows(office, tables.signature)
-    assert {intent["digest"] for intent in rows(office, tables.signature_intent)} == {signature["digest"]}
-    notices = {path.stem for path in (office.settings.data / "spool").glob("*.json")}
-    assert notices == {row["id"] for row in rows(office, tables.outbox)}
-    assert all(row["sent_at"] for row in rows(office, tables.outbox))
-    with transaction(office.desk.register.engine) as connection:
-        audit.chain(connection)
-        assert [*audit.verify_chain(connection), *discrepancies(connection, office.workshop.archive)] == []
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_killed_at(office: Office, effect: str, when: str) -> None:
@@ -77,7 +46,7 @@ def test_killed_at(office: Office, effect: str, when: str) -> None:
     assert end_of(killed) == -signal.SIGKILL, "the effect was never reached"
     frozen = rows(office, tables.document)[0]["prepared_sha256"]
 
-    let_leases_expire(office)
+    let_time_pass(office)
     office.work()
     sweep(office.workshop)
     check_issued_once(office, accepted)
@@ -98,7 +67,7 @@ def test_a_zombie_wakes_up_after_its_lease_and_changes_nothing(office: Office) -
         while Path(f"/proc/{zombie.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        let_leases_expire(office)
+        let_time_pass(office)
         office.work()
         check_issued_once(office, accepted)
         before = (
@@ -161,7 +130,7 @@ def test_what_was_frozen_is_what_is_signed_whatever_changes_meanwhile(office: Of
     frozen = path.read_bytes()
     with transaction(office.desk.register.engine) as connection:
         connection.execute(update(tables.officer).values(name="Orang Lain", office="Jabatan Lain"))
-    let_leases_expire(office)
+    let_time_pass(office)
     office.work()
     [document] = rows(office, tables.document)
     issued = office.workshop.archive.read(final_key(document["agency_id"], document["final_sha256"]))
