@@ -61,7 +61,7 @@ def check_code(
 ) -> CodeAnswer:
     """Answer for whatever was typed: a code in any spelling, or the whole address of a QR code."""
     # 1. An address of somebody else is not opened, and not mistaken for a code.
-    host = _host(typed)
+    host = host_of(typed)
     if host is not None and host not in hosts:
         return CodeAnswer(
             Verdict.FOREIGN_CODE, "", foreign_host=host, service=official_hosts.get(host.partition(":")[0])
@@ -105,9 +105,13 @@ def _match(typed: str, is_same: Callable[[], bool]) -> Match:
     return "match" if is_same() else "differs"
 
 
-def _host(typed: str) -> str | None:
-    """The host of an address, lower case; None where nothing like an address was typed."""
-    text = typed.strip()
+def host_of(typed: str) -> str | None:
+    """The host of an address, lower case, with its port unless it is the scheme's own.
+
+    None where nothing like an address was typed.
+    """
+    # Browsers read a backslash as a slash (WHATWG URL, 4.4), so “https://evil.example\@ours/” leads to evil.
+    text = typed.strip().replace("\\", "/")
     scheme, separator, rest = text.partition("://")
     if not separator:
         first = text.partition("/")[0]
@@ -115,10 +119,12 @@ def _host(typed: str) -> str | None:
         if "/" not in text or ("." not in first and ":" not in first):
             return None
         rest, scheme = text, "https"
+    scheme = scheme.lower()
     try:
-        return urlsplit(f"{scheme}://{rest}").netloc.rpartition("@")[2].lower()
+        host = urlsplit(f"{scheme}://{rest}").netloc.rpartition("@")[2].lower()
     except ValueError:
         return rest.partition("/")[0].lower()
+    return host.removesuffix({"https": ":443", "http": ":80"}.get(scheme, ""))
 
 
 def _typo(code: str) -> Typo | None:
@@ -150,5 +156,5 @@ def _day(typed: str) -> date | None:
     day, month, year = parts
     try:
         return date(int(year), _MONTHS.get(month) or int(month), int(day))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

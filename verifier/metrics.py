@@ -1,0 +1,43 @@
+"""What is counted about checks: kinds of answers, never whose. Served on an internal port only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prometheus_client import Counter, Histogram, start_http_server
+
+from storage.vocabulary import Verdict
+
+_CHECKS = Counter("absah_checks", "Checks answered", ["by", "verdict"])
+_COMPARISONS = Counter("absah_comparisons", "Blind comparisons answered", ["result"])
+_REFUSALS = Counter("absah_refusals", "Requests refused before an answer", ["code"])
+_FILE_SECONDS = Histogram("absah_file_check_seconds", "Wall time of a file's check", buckets=(
+    0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 20))  # fmt: skip
+
+_BY_CODE = {verdict: _CHECKS.labels("code", verdict) for verdict in Verdict}
+
+
+def count_code(verdict: Verdict) -> None:
+    """One answer about a code."""
+    _BY_CODE[verdict].inc()
+
+
+def count_file(verdict: Verdict, elapsed_ms: float) -> None:
+    """One answer about a file."""
+    _CHECKS.labels("file", verdict).inc()
+    _FILE_SECONDS.observe(elapsed_ms / 1000)
+
+
+def count_comparison(result: Literal["match", "differs"]) -> None:
+    """One blind comparison; ``differs`` where any field does."""
+    _COMPARISONS.labels(result).inc()
+
+
+def count_refusal(code: str) -> None:
+    """One request refused, by the stable code of its error."""
+    _REFUSALS.labels(code).inc()
+
+
+def serve_metrics(port: int, address: str = "127.0.0.1") -> None:
+    """``/metrics`` on a port of its own, which the public never reaches."""
+    start_http_server(port, address)

@@ -1,0 +1,1 @@
+"""The public pages: server-rendered, in Indonesian and English, without a needed script."""

@@ -1,0 +1,128 @@
+"""What the page about a file shows: the verdict, its reason, the two lines, who signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from storage.records import Issuer, PublicRecord
+from storage.vocabulary import Verdict
+from verifier.pages.render import Site
+from verifier.pages.texts import mark, translate
+from verifier.report import Report, SignatureReport
+from verifier.verdict import STATUS_WORDS
+from verifier.words import Lang, Words, verdict_words, words_of_record
+
+_KINDS = {
+    "signature": mark("Signature"),
+    "e_seal": mark("E-seal"),
+    "document_timestamp": mark("Time-stamp"),
+}
+_TRUST = {
+    "trusted": mark("certificate trusted here"),
+    "untrusted": mark("certificate of an issuer that we do not know"),
+    "revoked": mark("certificate revoked"),
+    "expired": mark("certificate expired"),
+    "undetermined": mark("certificate could not be judged"),
+}
+
+
+@dataclass(frozen=True)
+class SignerView:
+    """One signature in words; ``report`` has the details."""
+
+    kind: str
+    name: str
+    organisation: str
+    trust: str
+    report: SignatureReport
+
+
+@dataclass(frozen=True)
+class FileView:
+    """An answer about a file, ready to be shown."""
+
+    report: Report
+    words: Words
+    title: str
+    reason: str | None
+    file: str
+    register: str
+    record: PublicRecord | None
+    signers: tuple[SignerView, ...]
+    contact: Issuer
+    zone: str
+    needs_password: bool
+    reference: str
+
+
+def view_file(report: Report, site: Site, lang: Lang, reference: str) -> FileView:
+    """Everything that the page says about a file."""
+    record = report.record
+    values: dict[str, Any] = {"regency": site.regency, **words_of_record(report.verdict, record)}
+    words = verdict_words(
+        report.verdict, lang, by="file", register_asked=report.register is not None, **values
+    )
+    issuer = f"{record.issuer.agency}, {record.issuer.regency}" if record else site.regency
+    reasons = [finding for finding in report.findings if finding.severity == "error"]
+    return FileView(
+        report=report,
+        words=words,
+        title=f"{words.heading} – {issuer}",
+        reason=reasons[0].message if reasons else None,
+        file=translate(lang, _file_line(report)),
+        register=_register_line(report, lang),
+        record=record,
+        signers=tuple(_view_signer(signature, lang) for signature in report.signatures),
+        contact=record.issuer if record else site.contact,
+        zone=record.zone if record else site.zone,
+        needs_password=any(finding.code == "PASSWORD_NEEDED" for finding in report.findings),
+        reference=reference,
+    )
+
+
+def _file_line(report: Report) -> str:
+    if report.original:
+        return mark("The original, bit by bit as it was issued")
+    signatures = report.signatures
+    by_verdict = {
+        Verdict.ALTERED: mark("Changed after it was signed"),
+        Verdict.UNSIGNED: mark("Carries no electronic signature"),
+        Verdict.UNTRUSTED_SIGNER: mark("Signed by somebody whom we cannot confirm"),
+        Verdict.REVOKED_SIGNER: mark("Signed with a certificate that was revoked"),
+        Verdict.UNREADABLE: mark("Could not be checked"),
+    }
+    if report.verdict in by_verdict:
+        return by_verdict[report.verdict]
+    if not signatures:
+        return mark("Not checked")
+    return mark("Content unchanged, signer known")
+
+
+def _register_line(report: Report, lang: Lang) -> str:
+    register = report.register
+    if register is None:
+        return translate(lang, mark("Not asked"))
+    if register.status is not None:
+        words = STATUS_WORDS[lang][register.status]
+        if report.original or report.verdict in (Verdict.VALID, Verdict.UNSIGNED):
+            return translate(lang, mark("Recorded, %(status)s"), status=words)
+        return translate(lang, mark("The original is recorded, %(status)s"), status=words)
+    if any(finding.code == "REGISTER_UNAVAILABLE" for finding in report.findings):
+        return translate(lang, mark("Does not answer"))
+    return translate(lang, mark("No document belongs to this file"))
+
+
+def _view_signer(signature: SignatureReport, lang: Lang) -> SignerView:
+    """The subject ``CN=…, O=…`` taken apart; commas inside a name stay where they are."""
+    name, organisation = signature.signer, ""
+    if name.startswith("CN="):
+        name, _, rest = name[3:].partition(", O=")
+        organisation = rest.partition(", OU=")[0]
+    return SignerView(
+        kind=translate(lang, _KINDS[signature.kind]),
+        name=name,
+        organisation=organisation,
+        trust=translate(lang, _TRUST[signature.trust]),
+        report=signature,
+    )

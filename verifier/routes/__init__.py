@@ -1,0 +1,1 @@
+"""The public routes: by code, by file, and the site around them."""

@@ -1,0 +1,103 @@
+"""The settings of the public side as a program of its own, from environment variables ``ABSAH_*``.
+
+There is no setting here for a key, a queue or a database role that writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.database import sqlite_url
+from storage.vocabulary import Misconfigured
+
+
+class VerifierSettings(BaseSettings):
+    """Each field is ``ABSAH_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="ABSAH_", frozen=True, extra="ignore")
+
+    env: Literal["development", "production"] = Field(
+        default="development", description="production demands HTTPS and the sandbox's system call filter"
+    )
+    data: Path = Field(default=Path("data"), description="folder of the embedded default")
+    verifier_database_url: str | None = Field(
+        default=None,
+        description="PostgreSQL URL, reading role; a SQLite file in DATA if unset",
+    )
+    public_url: str = Field(default="http://127.0.0.1:8000", description="address of these pages")
+    other_hosts: tuple[str, ...] = Field(default=(), description="earlier hosts of our QR codes")
+    trust: Path | None = Field(default=None, description="folder of root certificates; DATA/trust if unset")
+    regency: str = Field(default="Kabupaten", description="whose service this is, as people know it")
+    zone: str = Field(default="Asia/Jakarta", description="time zone of answers that no document has one for")
+    contact_agency: str = Field(default="", description="who answers questions from the public")
+    contact_phone: str = Field(default="", description="its phone number")
+    contact_email: str = Field(default="", description="its e-mail address")
+    contact_website: str = Field(default="", description="its website")
+    official_hosts: dict[str, str] = Field(
+        default={}, description='other official services: {"host": "name"}, as JSON'
+    )
+    logo: Path | None = Field(default=None, description="SVG file with the regency's logo")
+    upload_limit: int = Field(default=25_000_000, gt=0, le=500_000_000, description="largest file, in bytes")
+    proxies: tuple[str, ...] = Field(
+        default=(), description="addresses of our own proxies, whose X-Forwarded-For counts"
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8001, ge=1, le=65535, description="port to listen on")
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="internal port of /metrics; off if unset"
+    )
+
+    @property
+    def development(self) -> bool:
+        """Whether this is a trial."""
+        return self.env == "development"
+
+    @property
+    def database(self) -> str:
+        """The database URL in effect."""
+        return self.verifier_database_url or sqlite_url(self.data / "register.db")
+
+    @property
+    def trust_folder(self) -> Path:
+        """The folder of trusted roots in effect."""
+        return self.trust or self.data / "trust"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts, with their ports, whose QR codes are ours."""
+        return (urlsplit(self.public_url).netloc, *self.other_hosts)
+
+
+def load_settings() -> VerifierSettings:
+    """The settings from the environment.
+
+    Raises:
+        Misconfigured: a value is wrong, or two cannot go together.
+    """
+    try:
+        settings = VerifierSettings()
+        ZoneInfo(settings.zone)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ABSAH_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise Misconfigured(f"{name}: {first['msg']}.") from error
+    except (ValueError, KeyError, OSError) as error:
+        raise Misconfigured(
+            "ABSAH_ZONE has to be like Asia/Jakarta, Asia/Makassar or Asia/Jayapura."
+        ) from error
+    parts = urlsplit(settings.public_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+        raise Misconfigured("ABSAH_PUBLIC_URL has to be like https://cek.example.go.id, without a path.")
+    if not settings.development and parts.scheme != "https":
+        raise Misconfigured("In production ABSAH_PUBLIC_URL has to begin with https://.")
+    if settings.metrics_port == settings.port:
+        raise Misconfigured(
+            "ABSAH_METRICS_PORT has to differ from ABSAH_PORT: the public must not read metrics."
+        )
+    return settings
