@@ -95,7 +95,7 @@ def check(
         file: its bytes or its path.
         lookup: the register, or None: then the signatures alone decide.
         anchors: trusted certificates, DER or PEM.
-        sandbox: opens the file where its hash is not known.
+        sandbox: opens the file; an original is answered even when it cannot.
         now: the time of the check, aware.
         lang: the language of summary and messages.
         password: for an encrypted file.
@@ -115,14 +115,15 @@ def check(
     known_original = register.ask("sha256", sha256) is not None
     if known_original:
         register.more.append(Observation("ORIGINAL"))
-    else:
-        try:
-            answer = sandbox.inspect_now(data, anchors=anchors, moment=now, password=password)
-        except Unavailable as error:
+    try:
+        answer = sandbox.inspect_now(data, anchors=anchors, moment=now, password=password)
+    except Unavailable as error:
+        # An original needs nobody to open it: the register has answered already.
+        if not known_original:
             busy = error.code == "SANDBOX_BUSY"
             register.more.append(Observation("SANDBOX_BUSY" if busy else "SANDBOX_UNAVAILABLE"))
-        else:
-            _tie(answer, register, hosts)
+    if answer is not None and not known_original:
+        _tie(answer, register, hosts)
     report = conclude(
         answer,
         register.record,

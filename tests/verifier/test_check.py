@@ -64,10 +64,10 @@ class DeadLookup:
 
 
 class NoSandbox:
-    """Stands where nothing may be opened."""
+    """A sandbox that has no place for the file."""
 
     def inspect_now(self, *_: object, **__: object) -> None:
-        raise AssertionError("a known original needs no parsing")
+        raise SandboxBusy("As many files as may be are being checked.")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,9 @@ def codes(report: Report) -> set[str]:
     return {finding.code for finding in report.findings}
 
 
-def test_an_original_is_known_by_its_hash_and_never_parsed(issued: bytes, lookup: MemoryLookup) -> None:
+def test_an_original_is_known_by_its_hash_even_when_nothing_can_open_it(
+    issued: bytes, lookup: MemoryLookup
+) -> None:
     report = check(issued, lookup=lookup, anchors=[], sandbox=NoSandbox(), now=NOW)
     assert report.verdict is Verdict.VALID
     assert report.original
@@ -101,6 +103,13 @@ def test_an_original_is_known_by_its_hash_and_never_parsed(issued: bytes, lookup
     assert lookup.asked == ["sha256"]
     assert report.elapsed_ms > 0
     assert report.sha256 == hashlib.sha256(issued).hexdigest()
+
+
+def test_an_originals_signatures_are_told_all_the_same(ask, issued: bytes) -> None:  # type: ignore[no-untyped-def]
+    report = ask(issued)
+    assert (report.verdict, report.original) == (Verdict.VALID, True)
+    assert [(each.integrity, each.level) for each in report.signatures] == [("intact", "PAdES-B-T")]
+    assert {"ORIGINAL"} < codes(report)
 
 
 def test_a_path_is_read_and_named(issued: bytes, lookup: MemoryLookup, tmp_path: Path) -> None:
