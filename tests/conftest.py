@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -17,6 +18,10 @@ from storage.register import Register
 from storage.s3 import S3Archive, S3Settings
 from tests.office import Office, make_office, open_office
 from tests.services import postgresql, s3_server
+
+# A busy machine is no reason to fail, and what failed once is tried first the next time.
+hypothesis.settings.register_profile("absah", deadline=None)
+hypothesis.settings.load_profile("absah")
 
 
 @pytest.fixture(scope="session")
