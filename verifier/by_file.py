@@ -33,7 +33,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_contents
 
-from verifier import scan
+from verifier import scan, shortcuts
 from verifier.attachment import has_active_content, read_signed_code
 from verifier.certificates import (
     TrustAnswer,
@@ -60,6 +60,8 @@ from verifier.signature import (
     read_evidence,
     revision_of,
 )
+
+shortcuts.install()
 
 _MIB = 1024 * 1024
 # The library's own limits lie above the sandbox's memory; these stay below.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -13,6 +14,7 @@ from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko.sign.validation.generic_cms import validate_cert_usage
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.registry import CertificateRegistry, SimpleTrustManager
 
 from verifier.report import Kind, Trust, printable
 
@@ -49,6 +51,17 @@ class Evidence:
     certificates: tuple[x509.Certificate, ...] = ()
     crls: tuple[crl.CertificateList, ...] = ()
     ocsps: tuple[ocsp.OCSPResponse, ...] = ()
+
+    @cached_property
+    def trust_manager(self) -> SimpleTrustManager:
+        """The anchors, indexed once for all questions about this file."""
+        return SimpleTrustManager.build(trust_roots=list(self.anchors))
+
+    @cached_property
+    def registry(self) -> CertificateRegistry:
+        """The file's own certificates, indexed likewise."""
+        built: CertificateRegistry = CertificateRegistry.build(self.certificates)
+        return built
 
 
 @dataclass(frozen=True)
@@ -155,8 +168,8 @@ def _judge(
     # Soft-fail: revocation data is used where the file brings it. It was usually issued after the proven
     # time, hence retroactive; the revocation's own date is compared with the time.
     context = ValidationContext(
-        trust_roots=list(evidence.anchors),
-        other_certs=list(evidence.certificates),
+        trust_manager=evidence.trust_manager,
+        certificate_registry=evidence.registry,
         crls=list(evidence.crls),
         ocsps=list(evidence.ocsps),
         moment=moment,

@@ -119,10 +119,10 @@ def read_evidence(
         found.extend(signature.cms.certificates)
         for token in signature.tokens:
             found.extend(token.answer.certificates)
-    certificates = [certificate for certificate in found if is_readable(certificate)]
+    certificates = _distinct(found)
     try:
         store = DocumentSecurityStore.read_dss(reader)
-        certificates.extend(certificate for certificate in store.load_certs() if is_readable(certificate))
+        certificates = _distinct([*certificates, *store.load_certs()])
         return Evidence(
             anchors, tuple(certificates), tuple(_loaded(store.crls, True)), tuple(_loaded(store.ocsps, False))
         )
@@ -132,6 +132,14 @@ def read_evidence(
         raise
     except Exception:  # a DSS that cannot be read brings no evidence, which lowers trust by itself
         return Evidence(anchors, tuple(certificates))
+
+
+def _distinct(found: list[x509.Certificate]) -> list[x509.Certificate]:
+    """Each readable certificate once: signatures and time-stamps mostly bring the same authorities."""
+    by_encoding: dict[bytes, x509.Certificate] = {}
+    for certificate in found:
+        by_encoding.setdefault(certificate.dump(), certificate)
+    return [certificate for certificate in by_encoding.values() if is_readable(certificate)]
 
 
 def _loaded(streams: Any, are_crls: bool) -> list[Any]:

@@ -1,0 +1,73 @@
+"""Two functions of the libraries that take most of a check's time, in a form that does not.
+
+pyHanko reads a hexadecimal string digit by digit, although the ``/Contents`` of every signature is one of
+tens of thousands of digits; asn1crypto prepares each letter of a name for comparison (RFC 4518) by walking
+through tables, dozens of times the same few names. The stand-ins answer the common case at once and hand
+everything else, errors included, to the library's own functions. A test compares them on any input.
+"""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from functools import lru_cache
+from typing import IO, Any
+
+from asn1crypto import x509
+from pyhanko.pdf_utils import generic
+
+from verifier.pdf_structure import WHITE_SPACE
+
+_HEX_DIGITS = b"0123456789abcdefABCDEF"
+_CHUNK = 16 * 1024
+_LONGEST_REMEMBERED = 200
+
+_read_hex_string = generic.read_hex_string_from_stream
+_prepare_name = x509.NameTypeAndValue._ldap_string_prep
+
+
+def install() -> None:
+    """Let the libraries use them in this process; doing it again changes nothing."""
+    generic.read_hex_string_from_stream = read_hex_string
+    x509.NameTypeAndValue._ldap_string_prep = prepare_name
+
+
+def read_hex_string(stream: IO[bytes]) -> Any:
+    """A hexadecimal string (ISO 32000-2, 7.3.4.3) from its ``<`` on; leaves ``stream`` behind its ``>``.
+
+    Reads no further than one chunk behind the first byte that is neither digit nor white space.
+    """
+    start = stream.tell()
+    stream.seek(start + 1)
+    digits: list[bytes] = []
+    ended = False
+    while not ended:
+        chunk = stream.read(_CHUNK)
+        inside, bracket, behind = chunk.partition(b">")
+        digits.append(inside.translate(None, WHITE_SPACE))
+        if not chunk or digits[-1].translate(None, _HEX_DIGITS):
+            # The string never ends, or holds a comment or something worse.
+            stream.seek(start)
+            return _read_hex_string(stream)
+        if bracket:
+            stream.seek(-len(behind), 1)
+            ended = True
+    text = b"".join(digits)
+    # An odd number of digits means a trailing zero.
+    return generic.pdf_string(unhexlify(text + b"0" * (len(text) % 2)))
+
+
+def prepare_name(attribute: x509.NameTypeAndValue, text: Any) -> str:
+    """A part of a name as it is compared (RFC 4518, 2).
+
+    Remembering it is safe across files: the result depends on the text alone.
+    """
+    if type(text) is str and len(text) <= _LONGEST_REMEMBERED:
+        return _remembered(text)
+    prepared: str = _prepare_name(attribute, text)
+    return prepared
+
+
+@lru_cache(maxsize=512)
+def _remembered(text: str) -> str:
+    prepared: str = _prepare_name(None, text)
+    return prepared
