@@ -108,7 +108,7 @@ def _reports(
         lookup = _open_register(data)
         if lookup is None:
             more.append(Observation("REGISTER_NOT_CONFIGURED"))
-    hosts = _hosts()
+    hosts = _hosts(data)
     sandbox = OneShotSandbox()
     for file in files:
         started = perf_counter()
@@ -194,12 +194,18 @@ def _open_register(data: Path) -> Lookup | None:
     return open_lookup(data)
 
 
-def _hosts() -> tuple[str, ...]:
-    """The host of our verification pages, where it is set; a QR code of another host is foreign."""
+def _hosts(data: Path) -> tuple[str, ...]:
+    """The hosts of our verification pages; a QR code of another is foreign."""
+    import json
     from urllib.parse import urlsplit
 
-    url = os.environ.get("ABSAH_PUBLIC_URL", "")
-    return (urlsplit(url).netloc.lower(),) if url else ()
+    urls = [os.environ.get("ABSAH_PUBLIC_URL", "")]
+    first_run = data / "first-run.json"
+    if first_run.exists():
+        # On a laptop: where `serve` was started last, and where the specimens were made.
+        told = json.loads(first_run.read_text())
+        urls += [told["url"], told.get("first_url", "")]
+    return tuple(dict.fromkeys(urlsplit(url).netloc.lower() for url in urls if url))
 
 
 _MARKS = {"green": "✔", "yellow": "!", "red": "✘", "grey": "?"}

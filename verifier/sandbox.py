@@ -183,11 +183,10 @@ class Sandbox:
         if self._control is not None and self._server is not None and self._server.poll() is None:
             return self._control
         self._end()
-        if not self._require_filter:
-            warnings.warn(_NO_FILTER_WARNING, RuntimeWarning, stacklevel=3)
+        filtered = _filter(required=self._require_filter) is not None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         arguments = [sys.executable, "-I", "-X", "utf8", "-m", "verifier.fork_server"]
-        if not self._require_filter:
+        if not filtered:
             arguments.append(WITHOUT_FILTER)
         with theirs:
             self._server = subprocess.Popen(
@@ -267,12 +266,20 @@ class OneShotSandbox:
     def _prepared(self) -> ctypes.CDLL:
         if self._libc is None:
             libc = load_libc()
-            if self._require_filter:
-                self._program = build_filter()
-            else:
-                warnings.warn(_NO_FILTER_WARNING, RuntimeWarning, stacklevel=3)
+            self._program = _filter(required=self._require_filter)
             self._libc = libc
         return self._libc
+
+
+def _filter(*, required: bool) -> bytes | None:
+    """The system call filter; None, with a warning, where it cannot be had and is not required."""
+    try:
+        return build_filter()
+    except Misconfigured:
+        if required:
+            raise
+        warnings.warn(_NO_FILTER_WARNING, RuntimeWarning, stacklevel=4)
+        return None
 
 
 def _ask_for_child(control: socket.socket, job: int, result: int) -> int | None:

@@ -98,10 +98,11 @@ def _make_agencies(settings: Settings) -> list[dict[str, str]]:
     from storage import units
     from storage.database import transaction
 
-    register = open_register(settings)
+    register, catalogue = open_register(settings), open_catalogue(settings)
     with transaction(register.engine) as connection:
         add_units(connection, Path(__file__).parent.parent / "sample" / "regencies.toml")
-        agencies = units.agencies(connection)
+        # Those that issue at once first: the first one's example is what `serve` prints.
+        agencies = sorted(units.agencies(connection), key=lambda each: catalogue.get(each.types[0]).approval)
         heads = {each.id: units.officer_for_role(connection, each.id, "kepala") for each in agencies}
         regencies = {each.id: units.regency_of(connection, each).name for each in agencies}
         keys = {
@@ -126,7 +127,6 @@ def _make_agencies(settings: Settings) -> list[dict[str, str]]:
     settings.trust_folder.mkdir(parents=True, exist_ok=True)
     for anchor in DevelopmentKeyRing.open(keys_folder(settings)).anchors():
         (settings.trust_folder / "development-root.pem").write_bytes(anchor.public_bytes(Encoding.PEM))
-    catalogue = open_catalogue(settings)
     return [
         {
             "id": each.id,

@@ -130,7 +130,15 @@ def test_the_one_shot_sandbox_answers_the_same(people: Pki) -> None:
     assert codes(box.inspect_now(xref_stream_bomb(), anchors=[], moment=NOW)) == {"LIMIT"}
 
 
-def test_without_the_filter_it_warns(people: Pki) -> None:
+def test_where_the_filter_cannot_be_had_it_refuses_or_warns(
+    people: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> bytes:
+        raise Misconfigured("The sandbox needs libseccomp.")
+
+    monkeypatch.setattr("verifier.sandbox.build_filter", missing)
+    with pytest.raises(Misconfigured):
+        OneShotSandbox().inspect_now(plain_pdf(), anchors=[], moment=NOW)
     box = OneShotSandbox(require_filter=False)
     with pytest.warns(RuntimeWarning, match="without its system call filter"):
         assert box.inspect_now(plain_pdf(), anchors=[], moment=NOW).unsigned
