@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ class SignerView:
 
     kind: str
     name: str
+    office: str
     organisation: str
     trust: str
     report: SignatureReport
@@ -114,15 +116,18 @@ def _register_line(report: Report, lang: Lang) -> str:
 
 
 def _view_signer(signature: SignatureReport, lang: Lang) -> SignerView:
-    """The subject ``CN=…, O=…`` taken apart; commas inside a name stay where they are."""
-    name, organisation = signature.signer, ""
-    if name.startswith("CN="):
-        name, _, rest = name[3:].partition(", O=")
-        organisation = rest.partition(", OU=")[0]
+    subject = _subject(signature.signer)
     return SignerView(
         kind=translate(lang, _KINDS[signature.kind]),
-        name=name,
-        organisation=organisation,
+        name=subject.get("CN", signature.signer),
+        office=subject.get("T", ""),
+        organisation=subject.get("O", ""),
         trust=translate(lang, _TRUST[signature.trust]),
         report=signature,
     )
+
+
+def _subject(text: str) -> dict[str, str]:
+    """The subject ``CN=…, O=…`` taken apart; commas inside a name stay where they are."""
+    parts = re.split(r", (?=[A-Z]{1,9}=)", text)
+    return {name: value for name, separator, value in (part.partition("=") for part in parts) if separator}

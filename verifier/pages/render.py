@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 from starlette.requests import Request
 
 from storage.code import printed
 from storage.records import Issuer
 from verifier.pages.texts import LANGUAGES, translate
+from verifier.verdict import STATUS_WORDS
 from verifier.words import Lang, long_date
 
 _HERE = Path(__file__).parent
@@ -148,6 +150,11 @@ def _web_address(website: str) -> str | None:
     return address if parts.scheme in ("http", "https") and "." in parts.netloc else None
 
 
+def _breakable(number: str) -> Markup:
+    """A document number that may continue on the next line after a slash, and nowhere else."""
+    return Markup("/<wbr>").join(number.split("/"))
+
+
 def _telephone(phone: str) -> str:
     return "".join(character for character in phone if character.isdigit() or character == "+")
 
@@ -179,12 +186,14 @@ def _environment(lang: Lang) -> Environment:
         languages={"id": "Bahasa Indonesia", "en": "English"},
         assets={file.name: f"/static/{file.name}?v={_fingerprint(file)}" for file in STATIC.iterdir()},
         mail=_mail,
+        status_words={str(status): words for status, words in STATUS_WORDS[lang].items()},
     )
 
     def day(value: date | None) -> str:
         return long_date(value, lang) if value is not None else "—"
 
     environment.filters.update(
+        breakable=_breakable,
         day=day,
         local_time=lambda moment, zone: local_time(moment, zone, lang),
         iso_time=lambda text, zone: _iso_time(text, zone, lang),
