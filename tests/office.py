@@ -17,10 +17,11 @@ from signer.app import add_agency_side
 from signer.commands.data import keys_folder
 from signer.commands.operate import add_units
 from signer.cycle import Workshop
-from signer.parts import development_transport, open_archive, open_desk, open_register, open_workshop
+from signer.parts import open_archive, open_desk, open_register
 from signer.requests import Desk
 from signer.settings import Settings, load_settings
 from signer.worker import work_on_next
+from signer.workshop import development_transport, open_workshop
 from storage import units
 from storage.database import migrate, open_database, transaction
 
@@ -88,6 +89,7 @@ def make_office(data: Path, **settings: Any) -> Office:
     made = load_settings(data=data, public_url=URL, **settings)
     engine = open_database(made.database)
     migrate(engine)
+    engine.dispose()
     register = open_register(made)
     with transaction(register.engine) as connection:
         add_units(connection, REGENCIES)
@@ -99,6 +101,7 @@ def make_office(data: Path, **settings: Any) -> Office:
             agency: units.new_api_key(connection, agency, units.SCOPES, head.id)
             for agency, head in heads.items()
         }
+    register.engine.dispose()
     create(
         keys_folder(made),
         [

@@ -16,10 +16,11 @@ from signer.body import parse
 from signer.commands.data import public_url
 from signer.commands.setup import prepare
 from signer.logs import log_as_json
-from signer.parts import development_transport, open_archive, open_catalogue, open_desk, open_workshop
+from signer.parts import open_archive, open_catalogue, open_desk
 from signer.requests import AcceptedWarning, IssueRequest, accept
 from signer.settings import load_settings
 from signer.worker import work_on
+from signer.workshop import development_transport, open_workshop
 from storage.archive import final_key
 from storage.database import transaction
 from storage.reading import read_overview

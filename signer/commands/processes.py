@@ -16,8 +16,8 @@ from signer.settings import load_settings
 @click.command()
 def worker() -> None:
     """Issue what waits in the register, until stopped."""
-    from signer.parts import development_transport, open_workshop
     from signer.worker import run, stop_on_signals
+    from signer.workshop import development_transport, open_workshop
 
     log_as_json()
     os.umask(0o077)

@@ -57,7 +57,7 @@ def _first_run(settings: Settings) -> None:
     from rich.progress import Progress
 
     from signer.commands.specimens import Studio, issue_specimens, write_samples
-    from signer.parts import development_transport
+    from signer.workshop import development_transport
 
     url = settings.public_url or DEFAULT_URL
     # Made apart and moved at the end: an interrupted first start leaves nothing half done.

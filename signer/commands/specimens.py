@@ -19,10 +19,11 @@ from signer import signature
 from signer.commands.data import keys_folder
 from signer.composition import compose
 from signer.cycle import Workshop
-from signer.parts import open_desk, open_workshop
+from signer.parts import open_desk
 from signer.requests import Desk, IssueRequest, Replacement, accept
 from signer.settings import Settings
 from signer.worker import sweep, work_on
+from signer.workshop import open_workshop
 from storage import code, status
 from storage.archive import final_key
 from storage.database import transaction

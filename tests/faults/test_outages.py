@@ -20,9 +20,9 @@ import pytest
 from keys.development import DevelopmentKeyRing
 from keys.timestamp_server import DevelopmentTimeStampAuthority
 from signer.commands.data import keys_folder
-from signer.parts import open_workshop
 from signer.timestamp import REPLY_TYPE
 from signer.worker import run, sweep, work_on_next
+from signer.workshop import open_workshop
 from storage import queue, tables
 from storage.archive import ArchiveUnavailable
 from storage.local import LocalArchive
