@@ -149,8 +149,9 @@ class Register:
                 return earlier or self._insert(
                     connection, agency, regency, client, idempotency_key, request_sha256, new
                 )
-        except IntegrityError:
-            # The same key, at the same moment, committed before us: its answer is ours.
+        except (IntegrityError, Conflict):
+            # The same key, at the same moment, committed before us: its answer is ours. Without a look
+            # at the key, its document would count as another one of the same holder.
             earlier = self.earlier_request(agency.id, client, idempotency_key, request_sha256)
             if earlier is None:
                 raise
@@ -176,116 +177,122 @@ class Register:
         accepted = Accepted(document_id, new.number(sequence), code.draw(), "")
         accepted = Accepted(accepted.id, accepted.number, accepted.code, new.url(accepted.code))
         connection.execute(
-            insert(document).values(
-                agency_id=agency.id,
-                id=document_id,
-                type=new.type,
-                family=new.family,
-                template_hash=new.template_hash,
-                series=new.series,
-                sequence=sequence,
-                number=accepted.number,
-                code=accepted.code,
-                url=accepted.url,
-                zone=agency.zone,
-                issued_on=new.issued_on,
-                valid_from=new.valid_from,
-                valid_until=new.valid_until,
-                specimen=new.specimen,
-                needs_approval=new.needs_approval,
-                retain_until=new.retain_until,
-                state=DocumentState.ALLOCATED,
-                slot=1,
-                slots=len(new.slots),
-                fence=0,
-                lease_until=0,
-                attempts=0,
-                next_attempt_at=0,
-                created_at=now_ms(),
-            )
+            insert(document),
+            {
+                "agency_id": agency.id,
+                "id": document_id,
+                "type": new.type,
+                "family": new.family,
+                "template_hash": new.template_hash,
+                "series": new.series,
+                "sequence": sequence,
+                "number": accepted.number,
+                "code": accepted.code,
+                "url": accepted.url,
+                "zone": agency.zone,
+                "issued_on": new.issued_on,
+                "valid_from": new.valid_from,
+                "valid_until": new.valid_until,
+                "specimen": new.specimen,
+                "needs_approval": new.needs_approval,
+                "retain_until": new.retain_until,
+                "state": DocumentState.ALLOCATED,
+                "slot": 1,
+                "slots": len(new.slots),
+                "fence": 0,
+                "lease_until": 0,
+                "attempts": 0,
+                "next_attempt_at": 0,
+                "created_at": now_ms(),
+            },
         )
         connection.execute(
-            insert(document_content).values(
-                agency_id=agency.id,
-                document_id=document_id,
-                fields=self.vault.encrypt(connection, agency.id, document_id, dict(new.fields)),
-                overrides=self.vault.encrypt(
+            insert(document_content),
+            {
+                "agency_id": agency.id,
+                "document_id": document_id,
+                "fields": self.vault.encrypt(connection, agency.id, document_id, dict(new.fields)),
+                "overrides": self.vault.encrypt(
                     connection, agency.id, document_id, [override.__dict__ for override in new.overrides]
                 ),
-                holder_digest=holder,
-                place_digest=place,
-            )
+                "holder_digest": holder,
+                "place_digest": place,
+            },
         )
         for ordinal, slot in enumerate(new.slots, start=1):
             connection.execute(
-                insert(signature).values(
-                    agency_id=agency.id,
-                    document_id=document_id,
-                    ordinal=ordinal,
-                    role=slot.role,
-                    kind=slot.kind,
-                    officer_id=slot.officer.id,
-                    key_id=slot.officer.key_id,
-                )
+                insert(signature),
+                {
+                    "agency_id": agency.id,
+                    "document_id": document_id,
+                    "ordinal": ordinal,
+                    "role": slot.role,
+                    "kind": slot.kind,
+                    "officer_id": slot.officer.id,
+                    "key_id": slot.officer.key_id,
+                },
             )
         if new.recipient is not None:
             address = self.vault.encrypt(connection, agency.id, document_id, new.recipient)
             connection.execute(
-                insert(recipient).values(agency_id=agency.id, document_id=document_id, address=address)
+                insert(recipient), {"agency_id": agency.id, "document_id": document_id, "address": address}
             )
         if new.predecessor is not None:
             note = self.vault.encrypt(connection, agency.id, document_id, new.predecessor.note)
             connection.execute(
-                insert(document_relation).values(
-                    agency_id=agency.id,
-                    document_id=document_id,
-                    kind="supersedes",
-                    other_id=new.predecessor.document_id,
-                    reason_class=new.predecessor.reason_class,
-                    note=note,
-                    officer_id=new.predecessor.officer_id,
-                )
+                insert(document_relation),
+                {
+                    "agency_id": agency.id,
+                    "document_id": document_id,
+                    "kind": "supersedes",
+                    "other_id": new.predecessor.document_id,
+                    "reason_class": new.predecessor.reason_class,
+                    "note": note,
+                    "officer_id": new.predecessor.officer_id,
+                },
             )
         salt, name_digest = compare.digest_name(new.holder_name)
         connection.execute(
-            insert(public_record).values(
-                code=accepted.code,
-                agency_id=agency.id,
-                document_id=document_id,
-                type=new.type,
-                type_label_id=new.type_label["id"],
-                type_label_en=new.type_label["en"],
-                number=accepted.number,
-                masked_name=compare.masked_name(new.holder_name),
-                issued_on=new.issued_on,
-                valid_from=new.valid_from,
-                valid_until=new.valid_until,
-                zone=agency.zone,
-                agency_name=agency.name,
-                regency_name=regency.name,
-                phone=agency.phone,
-                email=agency.email,
-                website=agency.website,
-                signatory=new.slots[-1].officer.office,
-                issued=False,
-                name_salt=salt,
-                name_digest=name_digest,
-                specimen=new.specimen,
-            )
+            insert(public_record),
+            {
+                "code": accepted.code,
+                "agency_id": agency.id,
+                "document_id": document_id,
+                "type": new.type,
+                "type_label_id": new.type_label["id"],
+                "type_label_en": new.type_label["en"],
+                "number": accepted.number,
+                "masked_name": compare.masked_name(new.holder_name),
+                "issued_on": new.issued_on,
+                "valid_from": new.valid_from,
+                "valid_until": new.valid_until,
+                "zone": agency.zone,
+                "agency_name": agency.name,
+                "regency_name": regency.name,
+                "phone": agency.phone,
+                "email": agency.email,
+                "website": agency.website,
+                "signatory": new.slots[-1].officer.office,
+                "issued": False,
+                "name_salt": salt,
+                "name_digest": name_digest,
+                "specimen": new.specimen,
+            },
         )
         audit.record(
             connection, agency.id, client, "document.accepted", document_id, series=new.series, n=sequence
         )
         add_to_outbox(connection, agency.id, document_id, "document.accepted")
         connection.execute(
-            insert(request).values(
-                agency_id=agency.id,
-                client=client,
-                idempotency_key=idempotency_key,
-                request_sha256=request_sha256,
-                document_id=document_id,
-                created_at=now_ms(),
-            )
+            insert(request),
+            {
+                "agency_id": agency.id,
+                "client": client,
+                "idempotency_key": idempotency_key,
+                "request_sha256": request_sha256,
+                "document_id": document_id,
+                "created_at": now_ms(),
+            },
         )
         return accepted
 
@@ -293,9 +300,8 @@ class Register:
 def add_to_outbox(connection: Connection, agency_id: str, document_id: str, kind: str) -> None:
     """Announce ``kind`` about a document once this transaction commits: ids only, nothing personal."""
     connection.execute(
-        insert(outbox).values(
-            id=str(uuid.uuid4()), agency_id=agency_id, document_id=document_id, kind=kind, created_at=now_ms()
-        )
+        _ADD_NOTICE,
+        {"id": str(uuid.uuid4()), "agency_id": agency_id, "document_id": document_id, "kind": kind},
     )
 
 

@@ -8,19 +8,20 @@ from storage.tables import approval, document
 from storage.vocabulary import DocumentState, NotFound
 
 
-def row_of(connection: Connection, agency_id: str, document_id: str) -> RowMapping:
-    """The document's row.
+def row_of(
+    connection: Connection, agency_id: str, document_id: str, *, to_change: bool = False
+) -> RowMapping:
+    """The document's row; ``to_change`` keeps others from changing it before this transaction ends.
 
     Raises:
         NotFound: the agency has no such document; another agency's answers the same.
     """
-    row = (
-        connection.execute(
-            select(document).where(document.c.agency_id == agency_id, document.c.id == document_id)
-        )
-        .mappings()
-        .first()
-    )
+    query = select(document).where(document.c.agency_id == agency_id, document.c.id == document_id)
+    if to_change:
+        # Without it, two officers at once (or an officer and the worker) decide on what the other just ended.
+        query = query.with_for_update()
+    # PostgreSQL knows no NUL in texts and calls it an error; no id has one.
+    row = None if "\0" in document_id else connection.execute(query).mappings().first()
     if row is None:
         raise NotFound("This agency has no such document.", code="DOCUMENT_NOT_FOUND")
     return row

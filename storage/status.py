@@ -38,7 +38,7 @@ def approve(register: Register, agency_id: str, document_id: str, digest: str, o
         Conflict: nothing is prepared yet, or ``digest`` is not the SHA-256 of what is.
     """
     with transaction(register.engine) as connection:
-        row = row_of(connection, agency_id, document_id)
+        row = row_of(connection, agency_id, document_id, to_change=True)
         if not row["needs_approval"]:
             raise Conflict("This type of document is issued without approval.", code="NO_APPROVAL_NEEDED")
         if row["prepared_sha256"] is None or row["state"] == DocumentState.VOID:
@@ -108,7 +108,7 @@ def revoke(
 def annul(register: Register, agency_id: str, document_id: str, change: Change) -> None:
     """Treat a document as never having been in force; an unissued one becomes VOID and keeps its number."""
     with transaction(register.engine) as connection:
-        row = row_of(connection, agency_id, document_id)
+        row = row_of(connection, agency_id, document_id, to_change=True)
         if _public(connection, row)["annulled_on"] is not None:
             raise Conflict("This document is already annulled.", code="ALREADY_ANNULLED")
         if row["state"] != DocumentState.ISSUED:
@@ -222,7 +222,7 @@ def _project(connection: Connection, row: RowMapping, **values: Any) -> None:
 
 
 def _issued(connection: Connection, agency_id: str, document_id: str) -> tuple[RowMapping, RowMapping]:
-    row = row_of(connection, agency_id, document_id)
+    row = row_of(connection, agency_id, document_id, to_change=True)
     public = _public(connection, row)
     if public["annulled_on"] is not None:
         raise Conflict(
