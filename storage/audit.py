@@ -16,6 +16,8 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from storage.tables import audit_event, now_ms
 
+# Two numbers, so that it can never be one of the locks on a holder (storage.limits), which have one.
+_SEQUENCER = (0x0ABA, 1)
 _GENESIS = hashlib.sha256(b"absah audit chain").hexdigest()
 
 
@@ -35,7 +37,14 @@ def record(
 
 
 def chain(connection: Connection, limit: int = 1000) -> int:
-    """Chain rows that are not chained yet, oldest first; returns how many."""
+    """Chain rows that are not chained yet, oldest first; returns how many.
+
+    None while another worker is at it: whoever waited would chain the same rows again, and fail.
+    """
+    if connection.dialect.name == "postgresql" and not connection.scalar(
+        select(func.pg_try_advisory_xact_lock(*_SEQUENCER))
+    ):
+        return 0
     last = connection.execute(
         select(audit_event.c.sequence, audit_event.c.chain_sha256)
         .where(audit_event.c.sequence.is_not(None))
@@ -52,7 +61,6 @@ def chain(connection: Connection, limit: int = 1000) -> int:
     for row in rows:
         sequence += 1
         head = _link(head, row.id, row.canonical)
-        # A second sequencer at the same moment fails on the unique sequence and rolls back whole.
         connection.execute(
             update(audit_event).where(audit_event.c.id == row.id).values(sequence=sequence, chain_sha256=head)
         )
