@@ -12,14 +12,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
+from storage.tables import now_ms
 from storage.vocabulary import Misconfigured, Unavailable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WAIT_FOR_WRITER_MS = 15_000
+_WAIT_FOR_CONNECTION_SECONDS = 10
+_NOW = select(now_ms())
 
 
 def sqlite_url(file: Path) -> str:
@@ -30,8 +34,20 @@ def sqlite_url(file: Path) -> str:
 def open_database(url: str) -> Engine:
     """The database of the issuing side, which may write."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10)
-    engine = create_engine(url, connect_args={"timeout": _WAIT_FOR_WRITER_MS / 1000})
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=10,
+            pool_timeout=_WAIT_FOR_CONNECTION_SECONDS,
+            # An error's text goes to logs, and the values of a statement are somebody's data.
+            hide_parameters=True,
+        )
+    engine = create_engine(
+        url,
+        connect_args={"timeout": _WAIT_FOR_WRITER_MS / 1000},
+        pool_timeout=_WAIT_FOR_CONNECTION_SECONDS,
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
@@ -55,7 +71,7 @@ def open_database(url: str) -> Engine:
 def open_database_to_read(url: str) -> Engine:
     """The database of the public side. SQLite is opened read-only; on PostgreSQL the role decides."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
+        return create_engine(url, pool_pre_ping=True, isolation_level="AUTOCOMMIT", hide_parameters=True)
     file = make_url(url).database
 
     def connect() -> sqlite3.Connection:
@@ -64,7 +80,7 @@ def open_database_to_read(url: str) -> Engine:
         connection.execute("PRAGMA query_only=ON")
         return connection
 
-    return create_engine("sqlite://", creator=connect, isolation_level="AUTOCOMMIT")
+    return create_engine("sqlite://", creator=connect, isolation_level="AUTOCOMMIT", hide_parameters=True)
 
 
 @contextmanager
@@ -72,13 +88,18 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction; whatever happens inside happens whole or not at all.
 
     Raises:
-        Unavailable: the database does not answer.
+        Unavailable: the database does not answer, or all connections to it are in use.
     """
     try:
         with engine.begin() as connection:
             yield connection
-    except OperationalError as error:
+    except (OperationalError, InterfaceError, NoFreeConnection) as error:
         raise Unavailable("The register's database does not answer.", code="DATABASE_UNAVAILABLE") from error
+
+
+def database_time(connection: Connection) -> int:
+    """The database's own clock, in milliseconds since 1970-01-01 UTC."""
+    return connection.execute(_NOW).scalar_one()
 
 
 def migrate(engine: Engine) -> None:
