@@ -32,12 +32,13 @@ class LocalArchive:
             try:
                 # A hard link appears whole or not at all, and never replaces what is there.
                 os.link(temporary, target)
-                _sync_directories(target.parent, self._root)
             except FileExistsError:
                 if target.read_bytes() != data:
                     raise ObjectDiffers("The archive holds another object under this key.") from None
             finally:
                 temporary.unlink()
+            # Also where it stood already: whoever linked it may have been killed before this line.
+            _sync_directories(target.parent, self._root)
         except OSError as error:
             raise _unavailable(error) from error
 

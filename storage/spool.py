@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 from storage.steps import Notice
@@ -19,7 +20,10 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unavailable(error) from error
 
     def deliver(self, notice: Notice) -> None:
         """Write the notice durably.
@@ -28,7 +32,8 @@ class Spool:
             Unavailable: the folder cannot be written; the notice stays in the outbox.
         """
         target = self._folder / f"{notice.id}.json"
-        temporary = target.with_suffix(".part")
+        # A name of its own: two workers may deliver one notice at the same moment.
+        temporary = self._folder / f"{notice.id}-{threading.get_native_id()}.part"
         try:
             with temporary.open("w") as stream:
                 json.dump(
@@ -44,6 +49,8 @@ class Spool:
                 os.fsync(stream.fileno())
             temporary.replace(target)
         except OSError as error:
-            raise Unavailable(
-                f"The spool folder cannot be written: {error.strerror}.", code="SPOOL"
-            ) from error
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    return Unavailable(f"The spool folder cannot be written: {error.strerror}.", code="SPOOL")
