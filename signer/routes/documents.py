@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from signer import requests
@@ -54,7 +55,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> APIRouter:
     """The routes; ``example`` is a request that works, for the OpenAPI document."""
-    router = APIRouter(prefix=PREFIX, tags=["documents"], responses=_ERRORS)
+    # Only for the OpenAPI document; `caller` below decides, and answers with a problem.
+    bearer = Security(HTTPBearer(auto_error=False, description="An agency's API key"))
+    router = APIRouter(prefix=PREFIX, tags=["documents"], responses=_ERRORS, dependencies=[bearer])
     register = desk.register
 
     def caller(request: Request, scope: str) -> Client:
