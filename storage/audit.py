@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from storage.tables import audit_event, now_ms
+from storage.database import database_time
+from storage.tables import audit_event
 
 # Two numbers, so that it can never be one of the locks on a holder (storage.limits), which have one.
 _SEQUENCER = (0x0ABA, 1)
@@ -25,14 +26,15 @@ def record(
     connection: Connection, agency_id: str, actor: str, action: str, subject: str, **details: object
 ) -> None:
     """Note that ``actor`` did ``action`` to ``subject``, in the caller's transaction."""
-    at = connection.scalar(select(now_ms()))
+    at = database_time(connection)
     canonical = json.dumps(
         {"actor": actor, "action": action, "at": at, "agency": agency_id, "subject": subject, **details},
         sort_keys=True,
         separators=(",", ":"),
     )
     connection.execute(
-        insert(audit_event).values(id=str(uuid.uuid4()), agency_id=agency_id, at=at, canonical=canonical)
+        insert(audit_event),
+        {"id": str(uuid.uuid4()), "agency_id": agency_id, "at": at, "canonical": canonical},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from storage.rows import row_of
 from storage.tables import document, document_content, document_relation, public_record
@@ -12,6 +12,30 @@ from storage.vocabulary import Conflict, DocumentState
 
 if TYPE_CHECKING:
     from storage.register import NewDocument
+
+
+# Built once: building a statement costs more than running it.
+_ALIVE = (
+    select(document_content.c.place_digest)
+    .join(
+        document,
+        and_(
+            document.c.agency_id == document_content.c.agency_id,
+            document.c.id == document_content.c.document_id,
+        ),
+    )
+    .join(public_record, public_record.c.code == document.c.code)
+    .where(
+        document_content.c.agency_id == bindparam("of_agency"),
+        document_content.c.holder_digest == bindparam("of_holder"),
+        document.c.family == bindparam("of_family"),
+        document.c.state != DocumentState.VOID,
+        public_record.c.annulled_on.is_(None),
+        public_record.c.superseded_on.is_(None),
+        or_(public_record.c.revoked_from.is_(None), public_record.c.revoked_from > bindparam("on")),
+        or_(document.c.valid_until.is_(None), document.c.valid_until >= bindparam("on")),
+    )
+)
 
 
 def check_limits(connection: Connection, agency_id: str, new: NewDocument, holder: str, place: str) -> None:
@@ -25,30 +49,11 @@ def check_limits(connection: Connection, agency_id: str, new: NewDocument, holde
     if connection.dialect.name == "postgresql":
         # Two requests for one holder at the same moment must see each other's document.
         connection.execute(select(func.pg_advisory_xact_lock(int(holder[:15], 16))))
-    alive = (
-        select(document_content.c.place_digest)
-        .join(
-            document,
-            and_(
-                document.c.agency_id == document_content.c.agency_id,
-                document.c.id == document_content.c.document_id,
-            ),
-        )
-        .join(public_record, public_record.c.code == document.c.code)
-        .where(
-            document_content.c.agency_id == agency_id,
-            document_content.c.holder_digest == holder,
-            document.c.family == new.family,
-            document.c.state != DocumentState.VOID,
-            public_record.c.annulled_on.is_(None),
-            public_record.c.superseded_on.is_(None),
-            or_(public_record.c.revoked_from.is_(None), public_record.c.revoked_from > new.issued_on),
-            or_(document.c.valid_until.is_(None), document.c.valid_until >= new.issued_on),
-        )
-    )
+    alive = _ALIVE
     if new.predecessor is not None:
         alive = alive.where(document.c.id != new.predecessor.document_id)
-    places = connection.scalars(alive).all()
+    of = {"of_agency": agency_id, "of_holder": holder, "of_family": new.family, "on": new.issued_on}
+    places = connection.scalars(alive, of).all()
     if new.one_per_place and place in places:
         raise Conflict(
             "The holder already has such a document for the same place. Revoke or replace that one first.",

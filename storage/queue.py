@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, literal, not_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, literal, not_, select, update
 
 from storage import audit
 from storage.database import transaction
@@ -55,32 +55,15 @@ class Claim:
 def claim(register: Register, agency_id: str, document_id: str) -> Claim | None:
     """Claim one document; None when it is finished, waits, or somebody else holds it."""
     with transaction(register.engine) as connection:
-        return _claim(
-            connection,
-            and_(document.c.agency_id == agency_id, document.c.id == document_id),
-            ignore_backoff=True,
-        )
+        return _claim(connection, _CLAIM_NAMED, agency_id, document_id)
 
 
 def claim_next(register: Register) -> Claim | None:
     """Claim whichever unfinished document has waited longest; None when nothing is to be done."""
     with transaction(register.engine) as connection:
-        due = (
-            select(document.c.agency_id, document.c.id)
-            .where(_claimable(ignore_backoff=False))
-            .order_by(document.c.next_attempt_at, document.c.created_at)
-            .limit(1)
-        )
-        if connection.dialect.name == "postgresql":
-            due = due.with_for_update(skip_locked=True)
-        row = connection.execute(due).first()
-        if row is None:
-            return None
-        return _claim(
-            connection,
-            and_(document.c.agency_id == row.agency_id, document.c.id == row.id),
-            ignore_backoff=False,
-        )
+        # SQLite, which has no such locks, leaves FOR UPDATE out.
+        row = connection.execute(_DUE).first()
+        return _claim(connection, _CLAIM_DUE, row.agency_id, row.id) if row is not None else None
 
 
 def advance(
@@ -92,23 +75,17 @@ def advance(
         FenceLost: it is not; nothing is written.
     """
     changed = connection.execute(
-        update(document)
-        .where(
-            document.c.agency_id == held.agency_id,
-            document.c.id == held.document_id,
-            document.c.fence == held.fence,
-            document.c.state == held.state,
-            document.c.slot == held.slot,
-        )
-        .values(
-            state=state,
-            slot=held.slot if slot is None else slot,
-            # Each step renews the lease, and a step forward proves that the document is no poison.
-            lease_until=now_ms() + LEASE_MS,
-            attempts=0,
-            last_error=None,
+        _ADVANCE,
+        {
+            "of_agency": held.agency_id,
+            "of_document": held.document_id,
+            "of_fence": held.fence,
+            "of_state": held.state,
+            "of_slot": held.slot,
+            "state": state,
+            "slot": held.slot if slot is None else slot,
             **values,
-        )
+        },
     )
     if changed.rowcount != 1:
         raise FenceLost("Another worker has taken over this document.")
@@ -206,10 +183,10 @@ def _claimable(*, ignore_backoff: bool) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _claim(connection: Connection, which: ColumnElement[bool], *, ignore_backoff: bool) -> Claim | None:
-    row = connection.execute(
+def _claiming(*, ignore_backoff: bool) -> Update:
+    return (
         update(document)
-        .where(which, _claimable(ignore_backoff=ignore_backoff))
+        .where(_NAMED, _claimable(ignore_backoff=ignore_backoff))
         .values(
             fence=document.c.fence + 1,
             lease_until=now_ms() + LEASE_MS,
@@ -224,7 +201,35 @@ def _claim(connection: Connection, which: ColumnElement[bool], *, ignore_backoff
             document.c.slot,
             document.c.attempts,
         )
-    ).first()
+    )
+
+
+# Built once: building a statement costs more than running it.
+_NAMED = and_(document.c.agency_id == bindparam("of_agency"), document.c.id == bindparam("of_document"))
+_CLAIM_NAMED = _claiming(ignore_backoff=True)
+_CLAIM_DUE = _claiming(ignore_backoff=False)
+_DUE = (
+    select(document.c.agency_id, document.c.id)
+    .where(_claimable(ignore_backoff=False))
+    .order_by(document.c.next_attempt_at, document.c.created_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_ADVANCE = (
+    update(document)
+    .where(
+        _NAMED,
+        document.c.fence == bindparam("of_fence"),
+        document.c.state == bindparam("of_state"),
+        document.c.slot == bindparam("of_slot"),
+    )
+    # Each step renews the lease, and a step forward proves that the document is no poison.
+    .values(lease_until=now_ms() + LEASE_MS, attempts=0, last_error=None)
+)
+
+
+def _claim(connection: Connection, claiming: Update, agency_id: str, document_id: str) -> Claim | None:
+    row = connection.execute(claiming, {"of_agency": agency_id, "of_document": document_id}).first()
     if row is None:
         return None
     held = Claim(row.agency_id, row.id, row.fence, DocumentState(row.state), row.slot)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from storage.database import transaction
 from storage.lookup import record_from_row
@@ -22,6 +22,20 @@ _COPIED = (
     "id", "type", "template_hash", "number", "code", "url", "zone", "issued_on", "valid_from",
     "valid_until", "retain_until", "specimen", "needs_approval", "prepared_sha256", "created_at",
 )  # fmt: skip
+
+
+# Built once: building a statement costs more than running it.
+_FIELDS = select(document_content.c.fields).where(
+    document_content.c.agency_id == bindparam("of_agency"),
+    document_content.c.document_id == bindparam("of_document"),
+)
+_SLOTS = (
+    select(signature)
+    .where(
+        signature.c.agency_id == bindparam("of_agency"), signature.c.document_id == bindparam("of_document")
+    )
+    .order_by(signature.c.ordinal)
+)
 
 
 @dataclass(frozen=True)
@@ -87,16 +101,9 @@ def read_document(register: Register, agency_id: str, document_id: str) -> Docum
     with transaction(register.engine) as connection:
         row = row_of(connection, agency_id, document_id)
         agency = get_unit(connection, agency_id)
-        content = connection.execute(
-            select(document_content.c.fields).where(
-                document_content.c.agency_id == agency_id, document_content.c.document_id == document_id
-            )
-        ).scalar_one()
-        slots = connection.execute(
-            select(signature)
-            .where(signature.c.agency_id == agency_id, signature.c.document_id == document_id)
-            .order_by(signature.c.ordinal)
-        ).mappings()
+        of = {"of_agency": agency_id, "of_document": document_id}
+        content = connection.execute(_FIELDS, of).scalar_one()
+        slots = connection.execute(_SLOTS, of).mappings()
         return Document(
             agency=agency,
             regency=regency_of(connection, agency),

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     and_,
+    bindparam,
     insert,
     select,
     text,
@@ -25,7 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage import audit, code, compare
 from storage.confidential import Vault
-from storage.database import transaction
+from storage.database import database_time, transaction
 from storage.limits import check_limits, check_predecessor
 from storage.tables import (
     document,
@@ -41,6 +42,25 @@ from storage.tables import (
 )
 from storage.units import Officer, Unit
 from storage.vocabulary import Conflict, DocumentState, ReasonClass
+
+# Built once: building a statement costs more than running it. For the same reason values go beside an
+# insert, not into it.
+_EARLIER = (
+    select(request.c.request_sha256, document.c.id, document.c.number, document.c.code, document.c.url)
+    .join(document, and_(document.c.agency_id == request.c.agency_id, document.c.id == request.c.document_id))
+    .where(
+        request.c.agency_id == bindparam("of_agency"),
+        request.c.client == bindparam("of_client"),
+        request.c.idempotency_key == bindparam("of_key"),
+    )
+)
+_TAKE_NUMBER = (
+    update(series)
+    .where(series.c.agency_id == bindparam("of_agency"), series.c.name == bindparam("of_name"))
+    .values(next=series.c.next + 1)
+    .returning(series.c.next - 1)
+)
+_ADD_NOTICE = insert(outbox).values(created_at=now_ms())
 
 
 @dataclass(frozen=True)
@@ -174,6 +194,7 @@ class Register:
             check_predecessor(connection, agency.id, new.predecessor.document_id, new.type)
         check_limits(connection, agency.id, new, holder, place)
         sequence = _next_in_series(connection, agency.id, new.series)
+        now = database_time(connection)
         accepted = Accepted(document_id, new.number(sequence), code.draw(), "")
         accepted = Accepted(accepted.id, accepted.number, accepted.code, new.url(accepted.code))
         connection.execute(
@@ -203,7 +224,7 @@ class Register:
                 "lease_until": 0,
                 "attempts": 0,
                 "next_attempt_at": 0,
-                "created_at": now_ms(),
+                "created_at": now,
             },
         )
         connection.execute(
@@ -291,7 +312,7 @@ class Register:
                 "idempotency_key": idempotency_key,
                 "request_sha256": request_sha256,
                 "document_id": document_id,
-                "created_at": now_ms(),
+                "created_at": now,
             },
         )
         return accepted
@@ -309,16 +330,7 @@ def _earlier_request(
     connection: Connection, agency_id: str, client: str, idempotency_key: str, request_sha256: str
 ) -> Accepted | None:
     row = connection.execute(
-        select(request.c.request_sha256, document.c.id, document.c.number, document.c.code, document.c.url)
-        .join(
-            document,
-            and_(document.c.agency_id == request.c.agency_id, document.c.id == request.c.document_id),
-        )
-        .where(
-            request.c.agency_id == agency_id,
-            request.c.client == client,
-            request.c.idempotency_key == idempotency_key,
-        )
+        _EARLIER, {"of_agency": agency_id, "of_client": client, "of_key": idempotency_key}
     ).first()
     if row is None:
         return None
@@ -332,13 +344,7 @@ def _earlier_request(
 
 def _next_in_series(connection: Connection, agency_id: str, name: str) -> int:
     """Take the next number; it is given back if the transaction rolls back."""
-    taken = (
-        update(series)
-        .where(series.c.agency_id == agency_id, series.c.name == name)
-        .values(next=series.c.next + 1)
-        .returning(series.c.next - 1)
-    )
-    number = connection.scalar(taken)
+    number = connection.scalar(_TAKE_NUMBER, {"of_agency": agency_id, "of_name": name})
     if number is None:
         # Two first requests of a year: one inserts, the other finds the row after its own conflict.
         connection.execute(
@@ -348,5 +354,6 @@ def _next_in_series(connection: Connection, agency_id: str, name: str) -> int:
             ),
             {"agency_id": agency_id, "name": name},
         )
-        number = connection.execute(taken).scalar_one()
+        number = connection.scalar(_TAKE_NUMBER, {"of_agency": agency_id, "of_name": name})
+        assert number is not None  # noqa: S101 - the row is there now, whoever made it
     return int(number)

@@ -21,6 +21,8 @@ from storage.rows import row_of
 from storage.tables import approval, document, document_relation, now_ms, public_record, status_event
 from storage.vocabulary import Conflict, DocumentState, ReasonClass
 
+_ADD_EVENT = insert(status_event).values(at=now_ms())
+
 
 @dataclass(frozen=True)
 class Change:
@@ -182,17 +184,17 @@ def add_event(
 ) -> None:
     """Append to the document's history."""
     connection.execute(
-        insert(status_event).values(
-            agency_id=agency_id,
-            id=str(uuid.uuid4()),
-            document_id=document_id,
-            kind=kind,
-            effective_on=effective_on,
-            reason_class=reason_class,
-            note=note,
-            officer_id=officer_id,
-            at=now_ms(),
-        )
+        _ADD_EVENT,
+        {
+            "agency_id": agency_id,
+            "id": str(uuid.uuid4()),
+            "document_id": document_id,
+            "kind": kind,
+            "effective_on": effective_on,
+            "reason_class": reason_class,
+            "note": note,
+            "officer_id": officer_id,
+        },
     )
 
 

@@ -10,12 +10,13 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, select, update
 
 from storage import audit, status
-from storage.database import transaction
+from storage.database import database_time, transaction
 from storage.queue import Claim, advance
 from storage.register import Register, add_to_outbox
 from storage.rows import row_of
@@ -30,6 +31,35 @@ from storage.tables import (
     signature_intent,
 )
 from storage.vocabulary import AbsahError, DocumentState
+
+# Built once: building a statement costs more than running it.
+_OF_SLOT = and_(
+    signature.c.agency_id == bindparam("of_agency"),
+    signature.c.document_id == bindparam("of_document"),
+    signature.c.ordinal == bindparam("of_ordinal"),
+)
+_SLOT = select(signature).where(_OF_SLOT)
+_FREEZE_SLOT = update(signature).where(_OF_SLOT, signature.c.frozen_sha256.is_(None))
+_FILL_SLOT = update(signature).where(_OF_SLOT)
+_APPROVAL = select(approval.c.id, approval.c.prepared_sha256).where(
+    approval.c.agency_id == bindparam("of_agency"), approval.c.document_id == bindparam("of_document")
+)
+_ADD_INTENT = insert(signature_intent).values(at=now_ms())
+_ADD_FILE = insert(document_file)
+_PUBLISH = update(public_record).where(public_record.c.code == bindparam("of_code")).values(issued=True)
+_UNSENT = (
+    select(outbox.c.id, outbox.c.agency_id, outbox.c.document_id, outbox.c.kind)
+    .where(outbox.c.sent_at.is_(None))
+    .order_by(outbox.c.created_at)
+    .limit(bindparam("at_most"))
+)
+_UNSENT_OF_ONE = _UNSENT.where(outbox.c.document_id == bindparam("of_document"))
+_MARK_SENT = update(outbox).where(outbox.c.id == bindparam("of_notice")).values(sent_at=now_ms())
+_SUPERSEDED = select(document_relation).where(
+    document_relation.c.agency_id == bindparam("of_agency"),
+    document_relation.c.document_id == bindparam("of_document"),
+    document_relation.c.kind == "supersedes",
+)
 
 
 class NotApproved(AbsahError):
@@ -62,7 +92,7 @@ class Notice:
 def frozen_slot(register: Register, held: Claim, ordinal: int) -> FrozenSlot:
     """What earlier steps have persisted for this slot."""
     with transaction(register.engine) as connection:
-        row = connection.execute(select(signature).where(*_slot(held, ordinal))).mappings().one()
+        row = connection.execute(_SLOT, _named(held, ordinal)).mappings().one()
     if row["frozen_sha256"] is None:
         raise AbsahError("This slot has not been frozen.", code="NOT_FROZEN")
     first, second, third, fourth = json.loads(row["byte_range"])
@@ -87,11 +117,10 @@ def record_freeze(
     with transaction(register.engine) as connection:
         values = {"prepared_sha256": frozen_sha256} if ordinal == 1 else {}
         advanced = advance(connection, held, DocumentState.PREPARED, ordinal, **values)
-        changed = connection.execute(
-            update(signature)
-            .where(*_slot(held, ordinal), signature.c.frozen_sha256.is_(None))
-            .values(frozen_sha256=frozen_sha256, digest=digest.hex(), byte_range=json.dumps(byte_range))
-        )
+        frozen = {
+            "frozen_sha256": frozen_sha256, "digest": digest.hex(), "byte_range": json.dumps(byte_range),
+        }  # fmt: skip
+        changed = connection.execute(_FREEZE_SLOT, _named(held, ordinal) | frozen)
         if changed.rowcount != 1:
             raise AbsahError("This slot is already frozen; the first freeze wins.", code="ALREADY_FROZEN")
         audit.record(
@@ -116,28 +145,24 @@ def record_intent(register: Register, held: Claim, ordinal: int, frozen_sha256: 
     with transaction(register.engine) as connection:
         advance(connection, held, held.state)
         row = row_of(connection, held.agency_id, held.document_id)
-        slot = connection.execute(select(signature).where(*_slot(held, ordinal))).mappings().one()
-        given = connection.execute(
-            select(approval.c.id, approval.c.prepared_sha256).where(
-                approval.c.agency_id == held.agency_id, approval.c.document_id == held.document_id
-            )
-        ).first()
+        slot = connection.execute(_SLOT, _named(held, ordinal)).mappings().one()
+        given = connection.execute(_APPROVAL, _named(held)).first()
         if row["needs_approval"] and (given is None or given.prepared_sha256 != row["prepared_sha256"]):
             raise NotApproved("No officer has approved these bytes.")
         if slot["digest"] != digest.hex() or slot["frozen_sha256"] != frozen_sha256:
             raise NotApproved("What is to be signed is not what was frozen.")
         connection.execute(
-            insert(signature_intent).values(
-                agency_id=held.agency_id,
-                id=str(uuid.uuid4()),
-                document_id=held.document_id,
-                ordinal=ordinal,
-                fence=held.fence,
-                digest=digest.hex(),
-                key_id=slot["key_id"],
-                approval_id=given.id if given else None,
-                at=now_ms(),
-            )
+            _ADD_INTENT,
+            {
+                "agency_id": held.agency_id,
+                "id": str(uuid.uuid4()),
+                "document_id": held.document_id,
+                "ordinal": ordinal,
+                "fence": held.fence,
+                "digest": digest.hex(),
+                "key_id": slot["key_id"],
+                "approval_id": given.id if given else None,
+            },
         )
         audit.record(
             connection, held.agency_id, "worker", "key.intent", held.document_id,
@@ -149,7 +174,7 @@ def record_cms(register: Register, held: Claim, ordinal: int, cms: bytes) -> Cla
     """4. Sign, after the key: keep what it answered, so that it is not asked again."""
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.SIGNED)
-        connection.execute(update(signature).where(*_slot(held, ordinal)).values(cms=cms, fence=held.fence))
+        connection.execute(_FILL_SLOT, _named(held, ordinal) | {"cms": cms, "fence": held.fence})
         audit.record(connection, held.agency_id, "worker", "document.signed", held.document_id, slot=ordinal)
         return advanced
 
@@ -158,11 +183,8 @@ def record_token(register: Register, held: Claim, ordinal: int, token: bytes, ti
     """5. Timestamp: keep the token, checked before."""
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.TIMESTAMPED)
-        connection.execute(
-            update(signature)
-            .where(*_slot(held, ordinal))
-            .values(token=token, token_time=int(time.timestamp() * 1000))
-        )
+        stamped = {"token": token, "token_time": int(time.timestamp() * 1000)}
+        connection.execute(_FILL_SLOT, _named(held, ordinal) | stamped)
         return advanced
 
 
@@ -178,26 +200,26 @@ def record_issue(register: Register, held: Claim) -> Claim:
     """7. Issue: the only commit point. Before it, nothing can be downloaded or is registered as issued."""
     with transaction(register.engine) as connection:
         row = row_of(connection, held.agency_id, held.document_id)
-        covered = connection.scalar(select(signature.c.digest).where(*_slot(held, row["slots"])))
-        advanced = advance(connection, held, DocumentState.ISSUED, issued_at=now_ms())
+        last = connection.execute(_SLOT, _named(held, row["slots"])).mappings().one()
+        at = database_time(connection)
+        advanced = advance(connection, held, DocumentState.ISSUED, issued_at=at)
         connection.execute(
-            insert(document_file).values(
-                agency_id=held.agency_id,
-                document_id=held.document_id,
-                sha256=row["final_sha256"],
-                code=row["code"],
-                byte_range_digest=covered,
-                level=row["final_level"],
-                reason="issued",
-                size=row["final_size"],
-                at=now_ms(),
-            )
+            _ADD_FILE,
+            {
+                "agency_id": held.agency_id,
+                "document_id": held.document_id,
+                "sha256": row["final_sha256"],
+                "code": row["code"],
+                "byte_range_digest": last["digest"],
+                "level": row["final_level"],
+                "reason": "issued",
+                "size": row["final_size"],
+                "at": at,
+            },
         )
         today = _today(row["zone"])
         status.add_event(connection, held.agency_id, held.document_id, "issued", row["issued_on"])
-        connection.execute(
-            update(public_record).where(public_record.c.code == row["code"]).values(issued=True)
-        )
+        connection.execute(_PUBLISH, {"of_code": row["code"]})
         _supersede_predecessor(connection, row, today)
         audit.record(
             connection,
@@ -213,34 +235,21 @@ def record_issue(register: Register, held: Claim) -> Claim:
 
 def unsent(register: Register, document_id: str | None = None, limit: int = 100) -> list[Notice]:
     """8. Notify: what the outbox still has to say, oldest first; of one document or of all."""
-    query = select(outbox.c.id, outbox.c.agency_id, outbox.c.document_id, outbox.c.kind).where(
-        outbox.c.sent_at.is_(None)
-    )
-    if document_id is not None:
-        query = query.where(outbox.c.document_id == document_id)
+    query, of = (_UNSENT, {}) if document_id is None else (_UNSENT_OF_ONE, {"of_document": document_id})
     with transaction(register.engine) as connection:
-        rows = connection.execute(query.order_by(outbox.c.created_at).limit(limit)).all()
+        rows = connection.execute(query, of | {"at_most": limit}).all()
     return [Notice(row.id, row.agency_id, row.document_id, row.kind) for row in rows]
 
 
 def mark_sent(register: Register, notice: Notice) -> None:
     """8. Notify: delivered; a crash before this line delivers the same id again."""
     with transaction(register.engine) as connection:
-        connection.execute(update(outbox).where(outbox.c.id == notice.id).values(sent_at=now_ms()))
+        connection.execute(_MARK_SENT, {"of_notice": notice.id})
 
 
 def _supersede_predecessor(connection: Connection, row: RowMapping, today: date) -> None:
-    relation = (
-        connection.execute(
-            select(document_relation).where(
-                document_relation.c.agency_id == row["agency_id"],
-                document_relation.c.document_id == row["id"],
-                document_relation.c.kind == "supersedes",
-            )
-        )
-        .mappings()
-        .first()
-    )
+    of = {"of_agency": row["agency_id"], "of_document": row["id"]}
+    relation = connection.execute(_SUPERSEDED, of).mappings().first()
     if relation is None:
         return
     status.mark_superseded(
@@ -255,12 +264,10 @@ def _supersede_predecessor(connection: Connection, row: RowMapping, today: date)
     )
 
 
-def _slot(held: Claim, ordinal: int) -> tuple[ColumnElement[bool], ...]:
-    return (
-        signature.c.agency_id == held.agency_id,
-        signature.c.document_id == held.document_id,
-        signature.c.ordinal == ordinal,
-    )
+def _named(held: Claim, ordinal: int | None = None) -> dict[str, Any]:
+    """The parameters that name the claimed document, and one of its slots."""
+    of = {"of_agency": held.agency_id, "of_document": held.document_id}
+    return of if ordinal is None else {**of, "of_ordinal": ordinal}
 
 
 def _today(zone: str) -> date:

@@ -8,7 +8,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from storage import audit
 from storage.tables import api_key, now_ms, officer, unit
@@ -16,6 +16,19 @@ from storage.vocabulary import AbsahError, Conflict, NotFound
 
 SCOPES = ("issue", "approve", "status", "read")
 """What an API key may do: request documents, approve prepared ones, change their status, read."""
+
+
+# Built once: building a statement costs more than running it.
+_UNIT = select(unit).where(unit.c.id == bindparam("of_unit"))
+_OFFICER = select(officer).where(
+    officer.c.agency_id == bindparam("of_agency"), officer.c.id == bindparam("of_officer")
+)
+_SIGNATORIES = select(officer).where(
+    officer.c.agency_id == bindparam("of_agency"),
+    officer.c.role == bindparam("of_role"),
+    officer.c.active,
+    officer.c.key_id.is_not(None),
+)
 
 
 class Unauthenticated(AbsahError):
@@ -110,7 +123,7 @@ def get_unit(connection: Connection, unit_id: str) -> Unit:
     Raises:
         NotFound: there is none of that id.
     """
-    row = connection.execute(select(unit).where(unit.c.id == unit_id)).mappings().first()
+    row = connection.execute(_UNIT, {"of_unit": unit_id}).mappings().first()
     if row is None:
         raise NotFound(f"There is no agency “{unit_id}”.", code="UNKNOWN_AGENCY")
     return Unit(**{**row, "types": tuple(json.loads(row["types"]))})
@@ -136,13 +149,8 @@ def get_officer(connection: Connection, agency_id: str, officer_id: str) -> Offi
     Raises:
         NotFound: the agency has none of that id.
     """
-    row = (
-        connection.execute(
-            select(officer).where(officer.c.agency_id == agency_id, officer.c.id == officer_id)
-        )
-        .mappings()
-        .first()
-    )
+    of = {"of_agency": agency_id, "of_officer": officer_id}
+    row = connection.execute(_OFFICER, of).mappings().first()
     if row is None:
         raise NotFound(f"This agency has no officer “{officer_id}”.", code="UNKNOWN_OFFICER")
     return Officer(**row)
@@ -154,18 +162,7 @@ def officer_for_role(connection: Connection, agency_id: str, role: str) -> Offic
     Raises:
         Conflict: nobody, or more than one; the agency's administrator has to settle it.
     """
-    rows = (
-        connection.execute(
-            select(officer).where(
-                officer.c.agency_id == agency_id,
-                officer.c.role == role,
-                officer.c.active,
-                officer.c.key_id.is_not(None),
-            )
-        )
-        .mappings()
-        .all()
-    )
+    rows = connection.execute(_SIGNATORIES, {"of_agency": agency_id, "of_role": role}).mappings().all()
     if len(rows) != 1:
         raise Conflict(
             f"The role “{role}” needs exactly one active officer with a key; the agency has {len(rows)}.",
