@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -46,16 +47,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         migrated.dispose()
         yield url
         return
-    server = request.getfixturevalue("postgresql_url")
+    with new_database(request.getfixturevalue("postgresql_url")) as url:
+        migrated = open_database(url)
+        migrate(migrated)
+        migrated.dispose()
+        yield url
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """An empty database on a PostgreSQL server."""
     name = f"test_{os.urandom(6).hex()}"
     administrator = create_engine(server, isolation_level="AUTOCOMMIT")
     with administrator.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    url = server.rpartition("/")[0] + f"/{name}"
-    migrated = open_database(url)
-    migrate(migrated)
-    migrated.dispose()
-    yield url
+    yield server.rpartition("/")[0] + f"/{name}"
     with administrator.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     administrator.dispose()
@@ -97,3 +103,21 @@ def office(empty_office: Office, tmp_path: Path) -> Iterator[Office]:
     data = tmp_path / "data"
     shutil.copytree(empty_office.settings.data, data)
     yield open_office(empty_office.settings.model_copy(update={"data": data}), empty_office.keys)
+
+
+@pytest.fixture
+def large_office(postgresql_url: str, s3_endpoint: str, tmp_path: Path) -> Iterator[Office]:
+    """The same on PostgreSQL and S3, as in a cluster."""
+    with new_database(postgresql_url) as url:
+        made = make_office(
+            tmp_path / "data",
+            database_url=url,
+            s3_endpoint=s3_endpoint,
+            s3_bucket=f"absah-{os.urandom(4).hex()}",
+            s3_access_key="absah",
+            s3_secret_key="absah-secret",
+            s3_secure=False,
+        )
+        yield made
+        made.desk.register.engine.dispose()
+        made.workshop.register.engine.dispose()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -19,23 +19,18 @@ from storage.archive import final_key
 from storage.database import transaction
 from tests.faults.checking import check_issued_once, let_time_pass, rows
 from tests.faults.effects import EFFECTS
+from tests.faults.processes import PROCESSES, end_of
 from tests.faults.worker import work
 from tests.office import Office
 
-# A server that has everything imported forks each worker: real processes, started in a moment.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.faults.worker"])
+# See test_mutations.py: the same tests, run on a product without one of its safeguards.
+MUTATION: str | None = None
 
 
-def run_worker(office: Office, effect: str, when: str, *, pauses: bool = False) -> multiprocessing.Process:
-    process = PROCESSES.Process(target=work, args=(office.settings, effect, when, pauses))
+def run_worker(office: Office, effect: str, when: str, *, pauses: bool = False) -> ForkServerProcess:
+    process = PROCESSES.Process(target=work, args=(office.settings, effect, when, pauses, MUTATION))
     process.start()
     return process
-
-
-def end_of(process: multiprocessing.Process) -> int | None:
-    process.join(60)
-    return process.exitcode
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import uvicorn
+
+from signer.app import create_app
 from signer.parts import open_desk
 from signer.requests import IssueRequest, accept
 from signer.settings import Settings
 from signer.worker import sweep, work_on_next
 from signer.workshop import development_transport, open_workshop
+from storage.register import Register
 from storage.units import Client
+from tests.faults import mutations
 from tests.faults.effects import die, install, pause
 
 
-def work(settings: Settings, effect: str, when: str, pauses: bool) -> None:
+def work(settings: Settings, effect: str, when: str, pauses: bool, mutation: str | None) -> None:
     """Work until nothing is left, or until the effect ends the process (or stops it)."""
+    if mutation is not None:
+        mutations.MUTATIONS[mutation](setattr)
     # The process that forks us must not be told when we die; a session of our own is enough.
     os.setsid()
     workshop = open_workshop(settings, development_transport(settings))
@@ -37,3 +45,23 @@ def request_many(settings: Settings, client: Client, bodies: list[tuple[str, Iss
     desk = open_desk(settings, "http://cek.example.org")
     for key, body in bodies:
         accept(desk, client, key, body)
+
+
+def serve_and_die(settings: Settings, port: int, when: str) -> None:
+    """A web process that is killed while it accepts a request: before its commit, after it, or never."""
+    os.setsid()
+    insert, accepting = Register._insert, Register.accept
+
+    def insert_and_die(self: Register, *request: Any) -> Any:
+        insert(self, *request)
+        die()
+
+    def accept_and_die(self: Register, *request: Any) -> Any:
+        accepting(self, *request)
+        die()
+
+    if when == "before":
+        Register._insert = insert_and_die  # type: ignore[method-assign]
+    elif when == "after":
+        Register.accept = accept_and_die  # type: ignore[method-assign]
+    uvicorn.run(create_app(settings), host="127.0.0.1", port=port, log_config=None, access_log=False)
