@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from keys.development import DevelopmentKeyRing, OfficerSubject, create
 from signer import problems
@@ -24,6 +25,7 @@ from signer.worker import work_on_next
 from signer.workshop import development_transport, open_workshop
 from storage import units
 from storage.database import migrate, open_database, transaction
+from storage.tables import officer
 
 REGENCIES = Path(__file__).parents[1] / "signer" / "sample" / "regencies.toml"
 URL = "http://cek.example.org"
@@ -83,8 +85,8 @@ class Office:
         return self.get(f"/api/v1/documents/{document_id}", agency).json()
 
 
-def make_office(data: Path, **settings: Any) -> Office:
-    """An office in an empty folder (or another database); no specimens."""
+def make_office(data: Path, described: Path = REGENCIES, **settings: Any) -> Office:
+    """An office in an empty folder (or another database) as ``described``; no specimens."""
     data.mkdir(parents=True, exist_ok=True)
     made = load_settings(data=data, public_url=URL, **settings)
     engine = open_database(made.database)
@@ -92,7 +94,7 @@ def make_office(data: Path, **settings: Any) -> Office:
     engine.dispose()
     register = open_register(made)
     with transaction(register.engine) as connection:
-        add_units(connection, REGENCIES)
+        add_units(connection, described)
         heads = {
             each.id: units.officer_for_role(connection, each.id, "kepala")
             for each in units.agencies(connection)
@@ -101,13 +103,11 @@ def make_office(data: Path, **settings: Any) -> Office:
             agency: units.new_api_key(connection, agency, units.SCOPES, head.id)
             for agency, head in heads.items()
         }
+        signers = connection.execute(select(officer).where(officer.c.key_id.is_not(None))).all()
     register.engine.dispose()
     create(
         keys_folder(made),
-        [
-            OfficerSubject(str(head.key_id), head.name, head.office, "Kabupaten Contoh")
-            for head in heads.values()
-        ],
+        [OfficerSubject(each.key_id, each.name, each.office, "Kabupaten Contoh") for each in signers],
     )
     made.trust_folder.mkdir(exist_ok=True)
     for anchor in DevelopmentKeyRing.open(keys_folder(made)).anchors():

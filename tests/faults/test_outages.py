@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import re
 import shutil
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
 from keys.development import DevelopmentKeyRing
 from keys.timestamp_server import DevelopmentTimeStampAuthority
@@ -31,7 +33,7 @@ from storage.vocabulary import Unavailable
 from tests.faults.checking import check_consistency, check_issued_once, let_time_pass, rows
 from tests.faults.effects import EFFECTS, install
 from tests.keys.serving import serving
-from tests.office import Office
+from tests.office import Office, open_office
 from tests.services import free_port
 from tests.signer.test_timestamp import status as tsa_status
 
@@ -426,3 +428,39 @@ def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
     while not true():
         assert datetime.now(UTC) < deadline, "it did not happen in time"
         threading.Event().wait(0.02)
+
+
+# --- the database (PostgreSQL: see test_cluster.py) --------------------------------------------------------
+
+
+def test_a_locked_database_costs_no_number(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process holds the write lock for longer than anybody waits."""
+    monkeypatch.setattr("storage.database._WAIT_FOR_WRITER_MS", 200)
+    office = open_office(office.settings, office.keys)
+    first = office.request(office.sample(serial=1), key="1")
+    with closing(sqlite3.connect(office.settings.data / "register.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = office.post(DOCUMENTS, office.sample(serial=2), key="2")
+        assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+        assert int(answer.headers["retry-after"]) > 0
+        with pytest.raises(Unavailable):
+            work_on_next(office.workshop)
+        other.execute("ROLLBACK")
+    second = office.request(office.sample(serial=2), key="2")
+    assert second["number"] == first["number"].replace("/001/", "/002/")
+    work(office)
+    assert {stands_at(office, each) for each in (first, second)} == {("ISSUED", None)}
+
+
+def test_exhausted_connections_cost_no_number(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.database._WAIT_FOR_CONNECTION_SECONDS", 0.2)
+    office = open_office(office.settings, office.keys)
+    pool = office.desk.register.engine.pool
+    assert isinstance(pool, QueuePool)
+    held = [office.desk.register.engine.connect() for _ in range(pool.size() + pool._max_overflow)]
+    answer = office.post(DOCUMENTS, office.sample())
+    assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    assert int(answer.headers["retry-after"]) > 0
+    for connection in held:
+        connection.close()
+    assert "/001/" in office.request()["number"]
