@@ -5,16 +5,19 @@ There is no setting here for a key, a queue or a database role that writes.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from storage.database import sqlite_url
 from storage.vocabulary import Misconfigured
+
+_AS_JSON = ("other_hosts", "official_hosts", "proxies")
 
 
 class VerifierSettings(BaseSettings):
@@ -82,15 +85,27 @@ def load_settings() -> VerifierSettings:
     """
     try:
         settings = VerifierSettings()
-        ZoneInfo(settings.zone)
+    except SettingsError as error:
+        names = ", ".join(f"ABSAH_{name.upper()}" for name in _AS_JSON)
+        raise Misconfigured(f'{names} have to be JSON, such as ["10.0.0.1"].') from error
     except ValidationError as error:
         first = error.errors()[0]
         name = "ABSAH_" + "_".join(str(part) for part in first["loc"]).upper()
         raise Misconfigured(f"{name}: {first['msg']}.") from error
+    _check_together(settings)
+    return settings
+
+
+def _check_together(settings: VerifierSettings) -> None:
+    try:
+        ZoneInfo(settings.zone)
     except (ValueError, KeyError, OSError) as error:
-        raise Misconfigured(
-            "ABSAH_ZONE has to be like Asia/Jakarta, Asia/Makassar or Asia/Jayapura."
-        ) from error
+        raise Misconfigured("ABSAH_ZONE has to be like Asia/Jakarta or Asia/Makassar.") from error
+    try:
+        for proxy in settings.proxies:
+            ip_network(proxy, strict=False)
+    except ValueError as error:
+        raise Misconfigured("ABSAH_PROXIES has to be a list of addresses or networks.") from error
     parts = urlsplit(settings.public_url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
         raise Misconfigured("ABSAH_PUBLIC_URL has to be like https://cek.example.go.id, without a path.")
@@ -100,4 +115,3 @@ def load_settings() -> VerifierSettings:
         raise Misconfigured(
             "ABSAH_METRICS_PORT has to differ from ABSAH_PORT: the public must not read metrics."
         )
-    return settings

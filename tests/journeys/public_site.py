@@ -66,7 +66,7 @@ def make_data(folder: Path) -> Made:
         folder.mkdir(parents=True)
         subprocess.run(
             [sys.executable, "-m", "signer", "set-up"],
-            env={**os.environ, "ABSAH_DATA": str(folder)},
+            env={**os.environ, "ABSAH_DATA": str(folder), "ABSAH_PUBLIC_URL": f"http://{HOST}"},
             check=True,
             capture_output=True,
         )

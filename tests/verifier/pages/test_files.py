@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import socket
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
+from fastapi.testclient import TestClient
+from sample_files import encrypted_pdf, plain_pdf, signed_pdf, with_validation_data
+from small_pki import NOW, Pki, revocation_list
+
+from tests.journeys.public_site import Made, parts, public_app, served
+from verifier.sandbox import Sandbox
+from verifier.upload import UploadMemory
+
+from .conftest import without_lifespan
+
+PAGE = {"Accept": "text/html"}
+KEYS = {
+    "file", "sha256", "verdict", "summary", "signatures", "register", "findings", "elapsed_ms",
+}  # fmt: skip
+
+
+def verify(client: TestClient, content: bytes, name: str = "izin.pdf", **more: Any) -> Any:
+    return client.post("/api/v1/verify", files={"file": (name, content)}, **more)
+
+
+@pytest.mark.parametrize(
+    ("sample", "verdict", "heading"),
+    [
+        ("asli.pdf", "valid", "File asli dan masih berlaku"),
+        ("diubah.pdf", "altered", "File berubah setelah ditandatangani"),
+        ("tanpa-tanda-tangan.pdf", "unsigned", "Tidak ada tanda tangan elektronik di file ini"),
+        ("penanda-tangan-asing.pdf", "untrusted_signer", "Penanda tangan belum dapat kami pastikan"),
+        ("hasil-pindai.png", "unsigned", "Tidak ada tanda tangan elektronik di file ini"),
+    ],
+)
+def test_the_samples(client: TestClient, made: Made, sample: str, verdict: str, heading: str) -> None:
+    content = (made.samples / sample).read_bytes()
+    answer = verify(client, content, sample)
+    assert (answer.status_code, set(answer.json())) == (200, KEYS)
+    assert (answer.json()["file"], answer.json()["verdict"]) == (sample, verdict)
+    page = client.post("/periksa-file", files={"file": (sample, content)}, headers=PAGE)
+    assert page.status_code == 200
+    assert f'<h1 id="putusan">{heading}</h1>' in page.text
+    assert f"<title>{heading} – " in page.text
+    for finding in answer.json()["findings"]:
+        assert html.escape(finding["message"], quote=False) in page.text.replace("&#39;", "'")
+    assert ('class="verdict green"' in page.text) == (verdict == "valid")
+    assert "absah" not in page.text.lower()
+
+
+def test_a_scan_leads_to_the_documents_own_page(client: TestClient, made: Made) -> None:
+    content = (made.samples / "hasil-pindai.png").read_bytes()
+    page = client.post("/periksa-file", files={"file": ("pindai.png", content)}, headers=PAGE)
+    assert f'href="/d/{made.codes["valid"]}"' in page.text
+
+
+def test_the_language_of_findings(client: TestClient) -> None:
+    english = verify(client, b"hello", headers={"Accept-Language": "en"}).json()
+    assert (english["verdict"], english["summary"]) == ("unreadable", "This file could not be checked.")
+    assert verify(client, b"hello").json()["summary"] == "File tidak dapat diperiksa."
+    page = client.post("/periksa-file?lang=en", files={"file": ("a.pdf", b"hello")}, headers=PAGE)
+    assert "This file could not be checked" in page.text
+
+
+def test_an_encrypted_file_asks_for_its_password(client: TestClient) -> None:
+    locked = encrypted_pdf("rahasia")
+    assert verify(client, locked).json()["findings"][0]["code"] == "PASSWORD_NEEDED"
+    page = client.post("/periksa-file", files={"file": ("a.pdf", locked)}, headers=PAGE)
+    assert "<details open>" in page.text
+    opened = verify(client, locked, data={"password": "rahasia"}).json()
+    assert opened["verdict"] == "untrusted_signer"
+    assert (
+        "rahasia"
+        not in client.post(
+            "/periksa-file", files={"file": ("a.pdf", locked)}, data={"password": "rahasia"}, headers=PAGE
+        ).text
+    )
+
+
+def test_signatures_of_others(made: Made, sandbox: Sandbox, people: Pki) -> None:
+    client = without_lifespan(made, sandbox, anchors=(people.root.pem,), clock=lambda: NOW)
+    assert verify(client, signed_pdf(stamped=NOW)).json()["verdict"] == "unregistered"
+    revoked = revocation_list(people.ca, {people.officer.certificate.serial_number: NOW - timedelta(days=5)})
+    page = client.post(
+        "/periksa-file",
+        files={"file": ("a.pdf", with_validation_data(signed_pdf(), [revoked]))},
+        headers=PAGE,
+    )
+    assert "Sertifikat penanda tangan sudah dicabut" in page.text
+    assert "Siti Contoh" in page.text
+
+
+def test_a_file_name_is_only_text(client: TestClient) -> None:
+    name = "<script>alert(1)</script>.pdf"
+    page = client.post("/periksa-file", files={"file": (name, plain_pdf())}, headers=PAGE)
+    assert "<script>alert" not in page.text
+    assert html.escape(name) in page.text
+    assert verify(client, plain_pdf(), name).json()["file"] == name
+    assert len(verify(client, plain_pdf(), "x" * 3_000).json()["file"]) == 200
+
+
+def form(*parts: bytes, boundary: bytes = b"x", end: bool = True) -> dict[str, Any]:
+    body = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts)
+    return {
+        "content": body + (b"--" + boundary + b"--\r\n" if end else b""),
+        "headers": {"Content-Type": f"multipart/form-data; boundary={boundary.decode()}"},
+    }
+
+
+def part(name: bytes, content: bytes, more: bytes = b"") -> bytes:
+    return b'Content-Disposition: form-data; name="' + name + b'"' + more + b"\r\n\r\n" + content
+
+
+FILE = part(b"file", b"%PDF-1.7 nothing", b'; filename="a.pdf"')
+
+ABUSE = {
+    "no form at all": ({"content": b"%PDF-1.7"}, 400, "NOT_A_FORM"),
+    "JSON": ({"json": {"file": "x"}}, 400, "NOT_A_FORM"),
+    "no boundary": ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+        400, "MALFORMED_FORM"),
+    "a long boundary": (form(FILE, boundary=b"b" * 5_000), 400, "MALFORMED_FORM"),
+    "another boundary": (
+        {**form(FILE), "headers": {"Content-Type": "multipart/form-data; boundary=y"}}, 400, "MALFORMED_FORM"
+    ),
+    "nothing": (form(), 422, "NO_FILE"),
+    "no file": (form(part(b"other", b"x")), 422, "NO_FILE"),
+    "no file chosen": (form(part(b"file", b"", b'; filename=""')), 422, "NO_FILE"),
+    "cut off": (form(FILE, end=False), 400, "MALFORMED_FORM"),
+    "two files": (form(FILE, FILE), 400, "PART_TWICE"),
+    "100 000 parts": (
+        form(*(part(b"p%d" % number, b"x") for number in range(100_000))), 400, "TOO_MANY_PARTS"
+    ),
+    "a huge header": (
+        form(b"X-Large: " + b"h" * 100_000 + b"\r\n" + FILE), 400, "MALFORMED_FORM"
+    ),
+    "100 000 headers": (
+        form(b"".join(b"X-%d: h\r\n" % number for number in range(100_000)) + FILE), 400, "MALFORMED_FORM"
+    ),
+    "a huge field": (form(part(b"password", b"p" * 50_000), FILE), 400, "FIELD_TOO_LONG"),
+    "a part without a name": (form(b"X: y\r\n\r\nz", b"X: y\r\n\r\nz"), 400, "PART_TWICE"),
+    "a huge preamble": (
+        {**form(FILE), "content": b"y" * 90_000 + form(FILE)["content"]}, 400, "MALFORMED_FORM"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ABUSE)
+def test_an_abused_form_gets_a_typed_answer(client: TestClient, name: str) -> None:
+    request, status, expected = ABUSE[name]
+    began = time.monotonic()
+    answer = client.post("/api/v1/verify", **request)
+    assert time.monotonic() - began < 5
+    assert (answer.status_code, answer.json()["code"]) == (status, expected)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "content-security-policy" in answer.headers
+    page = client.post("/periksa-file", **{**request, "headers": {**request.get("headers", {}), **PAGE}})
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+
+
+def test_an_empty_file_is_answered_as_a_file(client: TestClient) -> None:
+    answer = verify(client, b"")
+    assert (answer.status_code, answer.json()["findings"][0]["code"]) == (200, "EMPTY")
+
+
+def test_too_large_is_refused_as_soon_as_it_is_known(made: Made, sandbox: Sandbox) -> None:
+    client = without_lifespan(made, sandbox, upload_limit=100_000)
+    assert verify(client, b"%PDF-" + b"x" * 99_995).status_code == 200
+    answer = verify(client, b"%PDF-" + b"x" * 99_996)
+    assert (answer.status_code, answer.json()["code"]) == (413, "TOO_LARGE")
+    page = client.post("/periksa-file", files={"file": ("a.pdf", b"x" * 300_000)}, headers=PAGE)
+    assert (page.status_code, "File terlalu besar" in page.text) == (413, True)
+    assert "content-security-policy" in page.headers
+
+
+def test_an_endless_upload_is_cut_while_it_arrives(made: Made, sandbox: Sandbox) -> None:
+    app = public_app(parts(made, sandbox, upload_limit=1_000_000))
+    # The sandbox belongs to the session: this server must not start or close it.
+    app.router.lifespan_context = _no_lifespan
+    with served(app) as url:
+        host, port = url.removeprefix("http://").split(":")
+        head = (
+            b"POST /api/v1/verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        )
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(head)
+            start = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+            connection.sendall(b"%x\r\n%s\r\n" % (len(start), start))
+            connection.settimeout(0.05)
+            sent, received = 0, b""
+            while b"413" not in received and sent < 100_000_000:
+                chunk = b"z" * 65_536
+                connection.settimeout(20)
+                connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                sent += len(chunk)
+                connection.settimeout(0.01)
+                try:
+                    received += connection.recv(4096)
+                except TimeoutError:
+                    continue
+        assert received.startswith(b"HTTP/1.1 413")
+        # Refused near the limit, though the body had no end.
+        assert sent < 5_000_000
+        declared = (
+            b"POST /api/v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        )
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(declared)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+        # Shorter than announced: the connection ends, and the server goes on.
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(declared.replace(b"99999999999", b"500") + start)
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+class _no_lifespan:  # noqa: N801 - stands where a context manager function does
+    def __init__(self, app: object) -> None: ...
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+def test_a_file_that_stops_arriving(made: Made, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verifier.upload._IDLE_SECONDS", 0.3)
+    app = public_app(parts(made, sandbox))
+    app.router.lifespan_context = _no_lifespan
+    with served(app) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(
+                b"POST /api/v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            )
+            answer = connection.recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"code":"UPLOAD_TIMEOUT"' in answer.replace(b'": "', b'":"')
+
+
+def test_a_busy_sandbox_and_a_silent_register_ask_to_come_back(made: Made) -> None:
+    with Sandbox(children=1, waiting=0, patience=0.0) as full:
+        client = without_lifespan(made, full)
+        with full._place_in_line():
+            answer = verify(client, plain_pdf())
+            page = client.post("/periksa-file", files={"file": ("a.pdf", plain_pdf())}, headers=PAGE)
+            # What the register knows by its hash needs no sandbox.
+            assert verify(client, (made.samples / "asli.pdf").read_bytes()).json()["verdict"] == "valid"
+    assert (answer.status_code, answer.json()["verdict"]) == (503, "unavailable")
+    assert answer.json()["findings"][0]["code"] == "SANDBOX_BUSY"
+    assert (page.status_code, page.headers["retry-after"]) == (503, "10")
+    assert "Belum dapat diperiksa saat ini" in page.text
+
+
+def test_uploads_together_hold_a_bounded_memory(made: Made, sandbox: Sandbox) -> None:
+    memory = UploadMemory(maximum=100)
+    with memory.account() as first:
+        first.take(80)
+        with memory.account() as second, pytest.raises(Exception, match="Too many files"):
+            second.take(21)
+    with memory.account() as again:
+        again.take(100)
+
+
+def test_many_originals_at_once(client: TestClient, made: Made) -> None:
+    content = (made.samples / "asli.pdf").read_bytes()
+
+    async def all_at_once() -> list[str]:
+        answers = await asyncio.gather(*(asyncio.to_thread(verify, client, content) for _ in range(24)))
+        return [answer.json()["verdict"] for answer in answers]
+
+    assert asyncio.run(all_at_once()) == ["valid"] * 24
+
+
+def test_logs_hold_nothing_of_a_file(client: TestClient, made: Made, capfd: Any, caplog: Any) -> None:
+    with structlog.testing.capture_logs() as logs:
+        for sample in sorted(made.samples.iterdir()):
+            verify(client, sample.read_bytes(), f"Rahasia-{sample.name}")
+        verify(client, encrypted_pdf("sandi-rahasia"), "Rahasia.pdf", data={"password": "sandi-rahasia"})
+    written = json.dumps(logs, default=str) + caplog.text + "".join(capfd.readouterr())
+    assert "check.file" in written
+    for secret in ("ahasia", "Ratna", "503/", made.codes["valid"]):
+        assert secret not in written
