@@ -8,11 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -104,9 +100,17 @@ def database_time(connection: Connection) -> int:
 
 def migrate(engine: Engine) -> None:
     """Bring the schema to this program's version; refuse a database of a newer one."""
-    check_not_newer(engine)
+    if check_not_newer(engine) == _revisions()[-1]:
+        return
+    # A start that finds everything up to date, which is nearly every start, does not wait for these.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.connect() as connection:
-        command.upgrade(_config(connection), "head")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
         connection.commit()
 
 
@@ -116,7 +120,7 @@ def check_version(engine: Engine) -> None:
     Raises:
         Misconfigured: the schema is newer than the program, or still to be migrated.
     """
-    if check_not_newer(engine) != ScriptDirectory(str(_MIGRATIONS)).get_current_head():
+    if check_not_newer(engine) != _revisions()[-1]:
         raise Misconfigured(
             "The register's database is older than this program. Run: absah migrate", code="DATABASE_OLD"
         )
@@ -130,15 +134,15 @@ def check_not_newer(engine: Engine) -> str | None:
     """
     try:
         with engine.connect() as connection:
-            revision = MigrationContext.configure(connection).get_current_revision()
+            empty = not inspect(connection).has_table("alembic_version")
+            revision = None if empty else connection.scalar(text("SELECT version_num FROM alembic_version"))
     except OperationalError as error:
         raise Misconfigured(
             "The register's database cannot be opened; check ABSAH_DATABASE_URL, and that the data folder is"
             " writable.",
             code="DATABASE_CLOSED",
         ) from error
-    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in _revisions():
         raise Misconfigured(
             f"The register's database has version {revision}, which is newer than this program. Use the newer"
             " program, or restore the backup made before the upgrade.",
@@ -147,8 +151,6 @@ def check_not_newer(engine: Engine) -> str | None:
     return revision
 
 
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["connection"] = connection
-    return config
+def _revisions() -> list[str]:
+    """Every revision that this program knows, oldest first; each migration's file begins with its own."""
+    return sorted(file.name.partition("_")[0] for file in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
