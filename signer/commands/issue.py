@@ -107,7 +107,7 @@ def issue(
         type=type_id,
         fields=fields,
         valid_from=valid_from.date() if valid_from else None,
-        overrides=tuple(AcceptedWarning(*each.partition("=")[::2]) for each in overrides),
+        overrides=tuple(map(_accepted_warning, overrides)),
         officer=_signatory(desk.register, client) if overrides else None,
     )
     accepted = accept(desk, client, idempotency_key or str(uuid.uuid4()), request)
@@ -127,6 +127,15 @@ def issue(
         click.echo(f"path    {settings.data / 'archive' / path}")
     else:
         click.echo(f"path    s3://{settings.s3_bucket}/{path}")
+
+
+def _accepted_warning(option: str) -> AcceptedWarning:
+    code, _, reason = option.partition("=")
+    if not reason.strip():
+        raise InvalidRequest(
+            "--override needs a reason, such as: --override NIK_BIRTH_MISMATCH='Sesuai akta'"
+        )
+    return AcceptedWarning(code, reason.strip())
 
 
 def _operator(register: Register, catalogue: Catalogue, type_id: str, agency_id: str | None) -> Client:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DataError, IntegrityError
 
 from signer.parts import open_archive, open_register
 from signer.settings import Settings, load_settings
 from storage import audit as trail
 from storage import queue, units
 from storage.database import migrate as migrate_database
-from storage.database import open_database, transaction
+from storage.database import open_database, open_database_to_read, transaction
 from storage.reconcile import discrepancies
 from storage.vocabulary import Misconfigured
 
@@ -32,8 +35,14 @@ def settings() -> None:
     """List every setting, its value now and what it means."""
     current = load_settings()
     for name, field in Settings.model_fields.items():
-        # A secret's value prints as stars.
-        click.echo(f"ABSAH_{name.upper()}={getattr(current, name)}\n    {field.description}")
+        click.echo(f"ABSAH_{name.upper()}={_shown(getattr(current, name))}\n    {field.description}")
+
+
+def _shown(value: object) -> str:
+    """A setting's value; a secret prints as stars, and so does the password in a database's URL."""
+    if isinstance(value, str) and "://" in value and "@" in value:
+        return make_url(value).render_as_string(hide_password=True)
+    return "" if value is None else str(value)
 
 
 @click.group()
@@ -72,12 +81,20 @@ def add_units(connection: Connection, file: Path) -> None:
             logo = entry.pop("logo", None)
             types = tuple(entry.pop("types", ()))
             svg = (file.parent / logo).read_bytes() if logo else None
-            units.add_unit(connection, units.Unit(**{"parent_id": None, **entry}, types=types, logo_svg=svg))
+            unit = units.Unit(**{"parent_id": None, **entry}, types=types, logo_svg=svg)
+            # Every date of the agency depends on it; better now than at its first request.
+            ZoneInfo(unit.zone)
+            units.add_unit(connection, unit)
         for entry in described.get("officer", ()):
             defaults = {"nip": "", "rank": "", "capacity": "", "key_id": None}
             units.add_officer(connection, units.Officer(**{**defaults, **entry}))
-    except (tomllib.TOMLDecodeError, TypeError, OSError) as error:
+    except (ValueError, TypeError, AttributeError, OSError, ZoneInfoNotFoundError) as error:
         raise Misconfigured(f"{file} does not describe units and officers: {error}") from error
+    except (IntegrityError, DataError) as error:
+        raise Misconfigured(
+            f"Nothing of {file} was added: a unit or officer in it exists already, belongs to one that does"
+            " not, or has a value that is too long."
+        ) from error
 
 
 @click.group("api-keys")
@@ -129,6 +146,8 @@ def audit() -> None:
     register, archive = open_register(current), open_archive(current)
     with transaction(register.engine) as connection:
         trail.chain(connection)
+    # Read-only from here: reading the whole archive must not keep the worker from writing.
+    with open_database_to_read(current.database).connect() as connection:
         found = [*trail.verify_chain(connection), *discrepancies(connection, archive)]
     for sentence in found:
         click.echo(sentence)

@@ -12,6 +12,9 @@ import click
 from signer.logs import log_as_json
 from signer.settings import load_settings
 
+SUPERVISOR = "ABSAH_SUPERVISOR"
+"""Set by `serve` for its children: its process id."""
+
 
 @click.command()
 def worker() -> None:
@@ -24,7 +27,7 @@ def worker() -> None:
     settings = load_settings()
     stop = threading.Event()
     stop_on_signals(stop)
-    _follow_parent(stop)
+    _follow_supervisor()
     run(open_workshop(settings, development_transport(settings)), stop, time.monotonic)
 
 
@@ -38,6 +41,7 @@ def web(host: str, port: int) -> None:
     from signer.combined import create_combined_app
 
     log_as_json()
+    _follow_supervisor()
     uvicorn.run(create_combined_app(load_settings()), host=host, port=port, log_config=None, access_log=False)
 
 
@@ -49,16 +53,22 @@ def development_tsa(port: int) -> None:
     from signer.commands.data import keys_folder
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    _follow_supervisor()
     serve_timestamps(keys_folder(load_settings()), "127.0.0.1", port)
 
 
-def _follow_parent(stop: threading.Event) -> None:
-    """End when the supervisor was killed without a chance to stop us."""
-    parent = os.getppid()
+def _follow_supervisor() -> None:
+    """End with the supervisor, also when it was killed without a chance to stop us.
+
+    Only under `serve`, which says so; a worker that an operator starts outlives its shell.
+    """
+    if SUPERVISOR not in os.environ:
+        return
+    supervisor = int(os.environ[SUPERVISOR])
 
     def watch() -> None:
-        while not stop.wait(2):
-            if os.getppid() != parent:
-                stop.set()
+        while os.getppid() == supervisor:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -20,7 +20,10 @@ from pathlib import Path
 import click
 
 from signer.commands.data import first_run_file, read_json, write_private
+from signer.commands.processes import SUPERVISOR
+from signer.commands.setup import is_first_run
 from signer.settings import Settings, load_settings
+from storage.database import migrate, open_database
 from storage.vocabulary import Misconfigured
 
 _RESTART_SECONDS = 1.0
@@ -69,28 +72,33 @@ def serve(port: int, data: Path | None, lan: bool) -> None:
 
     environment = {**os.environ, "ABSAH_DATA": str(settings.data), "ABSAH_PUBLIC_URL": url}
     environment.pop("PYTHONPATH", None)
+    environment[SUPERVISOR] = str(os.getpid())
     _set_up(settings, environment, url)
 
     worker_environment = dict(environment)
-    children = []
+    # The web process is not even told where keys are.
+    web_environment = {name: value for name, value in environment.items() if name != "ABSAH_KEYS_FILE"}
+    bind = "0.0.0.0" if lan else "127.0.0.1"  # noqa: S104
+    children = [_Child(("web", "--host", bind, "--port", str(port)), web_environment)]
     if settings.tsa_url is None:
         tsa_port = _free_port()
         worker_environment["ABSAH_TSA_URL"] = f"http://127.0.0.1:{tsa_port}"
         children.append(_Child(("development-tsa", "--port", str(tsa_port)), environment))
-    # The web process is not even told where keys are.
-    web_environment = {name: value for name, value in environment.items() if name != "ABSAH_KEYS_FILE"}
-    bind = "0.0.0.0" if lan else "127.0.0.1"  # noqa: S104
-    children.append(_Child(("web", "--host", bind, "--port", str(port)), web_environment))
     children.append(_Child(("worker",), worker_environment))
     _supervise(children, host, port, settings, url, lan)
 
 
 def _set_up(settings: Settings, environment: dict[str, str], url: str) -> None:
     """Migrate, and on the first start of a development installation make everything to try it with."""
-    # In a process of its own: the supervisor, which lives long, never sees a key.
-    finished = subprocess.run([sys.executable, "-m", "signer", "set-up"], env=environment, check=False)
-    if finished.returncode != 0:
-        raise SystemExit(finished.returncode)
+    if is_first_run(settings):
+        # In a process of its own: the supervisor, which lives long, never sees a key.
+        finished = subprocess.run([sys.executable, "-m", "signer", "set-up"], env=environment, check=False)
+        if finished.returncode != 0:
+            raise SystemExit(finished.returncode)
+    else:
+        engine = open_database(settings.database)
+        migrate(engine)
+        engine.dispose()
     first_run = read_json(first_run_file(settings))
     if first_run is not None and first_run["url"] != url:
         write_private(first_run_file(settings), {**first_run, "url": url})
@@ -101,11 +109,13 @@ def _supervise(children: list[_Child], host: str, port: int, settings: Settings,
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        for child in children:
-            child.start()
+        # Pages first: whoever opens one should not wait for what issues documents.
+        children[0].start()
         _wait_for_port(host, port, children, stop)
         if not stop.is_set():
             _greet(settings, url, lan)
+        for child in children[1:]:
+            child.start()
         while not stop.wait(_RESTART_SECONDS):
             for child in children:
                 if child.process is not None and child.process.poll() is not None:

@@ -41,14 +41,19 @@ def set_up() -> None:
 
 def prepare(settings: Settings) -> None:
     """Make the first start, if this is one: of a development installation without a register."""
-    embedded = settings.development and settings.database_url is None
-    if not embedded or (settings.data / "register.db").exists():
+    if not is_first_run(settings):
         return
     click.echo(f"First use: setting up {settings.data} with fictional agencies and specimens.", err=True)
     # What is made here is for the operator's eyes only.
     before = os.umask(0o077)
     _first_run(settings)
     os.umask(before)
+
+
+def is_first_run(settings: Settings) -> bool:
+    """Whether this is a development installation, on the embedded default, without a register."""
+    embedded = settings.development and settings.database_url is None
+    return embedded and not (settings.data / "register.db").exists()
 
 
 def _first_run(settings: Settings) -> None:
