@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,7 +16,8 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from jinja2.ext import Extension
+from markupsafe import Markup, escape
 from starlette.requests import Request
 
 from storage.code import printed
@@ -28,6 +30,7 @@ _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 TEMPLATES = _HERE / "templates"
 
+_FIXED_TEXT = re.compile(r'\{\{ _\("([^"]+)"\) \}\}')
 _COOKIE = "lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 _ZONES = {"Asia/Jakarta": "WIB", "Asia/Pontianak": "WIB", "Asia/Makassar": "WITA", "Asia/Jayapura": "WIT"}
@@ -166,12 +169,20 @@ def _mail(address: str, subject: str, body: str) -> str:
     )
 
 
+class _TranslateOnce(Extension):
+    """Puts each fixed text into the template when it is read, not when it is shown; half of the work."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        lang = self.environment.globals["lang"]
+        return _FIXED_TEXT.sub(lambda found: str(escape(translate(lang, found.group(1)))), source)  # type: ignore[arg-type]
+
+
 def _environment(lang: Lang) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(("html",), default=True),
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
+        extensions=["jinja2.ext.i18n", _TranslateOnce],
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,

@@ -232,7 +232,8 @@ def test_openapi_documents_the_public_routes(client: TestClient) -> None:
     ):
         for status in ("200", "503"):
             content = answers[status]["content"]["application/json"]
-            assert set(content["schema"]["required"]) == set(content["example"])
+            # The framework leaves nulls out of examples.
+            assert {"verdict"} <= set(content["example"]) <= set(content["schema"]["required"])
 
 
 def test_the_issuing_side_keeps_its_own_answers(made: Made, sandbox: Sandbox) -> None:
