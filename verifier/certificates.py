@@ -6,7 +6,7 @@ import re
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -85,11 +85,16 @@ def load_anchors(encoded: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
             ders = [der for kind, _, der in pem.unarmor(data, multiple=True) if kind == "CERTIFICATE"]
         else:
             ders = [data]
-        for der in ders:
-            certificate = x509.Certificate.load(der)
-            _ = certificate.subject.native  # a surface-level parse: fail here, not while judging
-            anchors.append(certificate)
+        anchors.extend(_load_anchor(der) for der in ders)
     return tuple(anchors)
+
+
+@lru_cache(maxsize=64)
+def _load_anchor(der: bytes) -> x509.Certificate:
+    # Remembered with all that has been read of it: anchors come from our settings, never from a file.
+    certificate = x509.Certificate.load(der)
+    _ = certificate.subject.native  # a surface-level parse: fail here, not while judging
+    return certificate
 
 
 def is_readable(certificate: x509.Certificate) -> bool:

@@ -13,10 +13,9 @@ from typing import Any
 
 from asn1crypto import cms, core, tsp, x509
 from pyhanko.sign.general import (
-    CMSExtractionError,
     CMSStructuralError,
-    extract_certificate_info,
     extract_signer_info,
+    match_issuer_serial,
 )
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.errors import SignatureValidationError
@@ -152,14 +151,11 @@ def _judge(signed_data: cms.SignedData, parts: tuple[bytes | memoryview, ...]) -
     except CMSStructuralError:
         # ISO 32000-2, 12.8.3.3: exactly one signer. Two make room for a certificate swap.
         return CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
-    try:
-        certificates = extract_certificate_info(signed_data)
-    except CMSExtractionError:
+    certificate, others = _signer_and_others(signed_data, signer_info)
+    if certificate is None:
         return CmsAnswer(
             "undetermined", "NO_SIGNING_CERTIFICATE_FOUND", "UNSUPPORTED_SIGNATURE", "certificate"
         )
-    certificate = certificates.signer_cert
-    others = tuple(certificates.other_certs)
     algorithm = signer_info["digest_algorithm"]["algorithm"].native
     try:
         digest = digest_of(algorithm, *parts)
@@ -184,6 +180,33 @@ def _judge(signed_data: cms.SignedData, parts: tuple[bytes | memoryview, ...]) -
     if not valid:
         return CmsAnswer("broken", "SIG_CRYPTO_FAILURE", "SIGNATURE_INVALID", "", certificate, others)
     return CmsAnswer("intact", None, None, "", certificate, others, _weakness(algorithm, certificate))
+
+
+def _signer_and_others(
+    signed_data: cms.SignedData, signer_info: cms.SignerInfo
+) -> tuple[x509.Certificate | None, tuple[x509.Certificate, ...]]:
+    """The certificate that the signer's identifier names (RFC 5652, 5.3), and the other certificates.
+
+    pyHanko does the same, but compares the issuers' names first, which takes long, and the serial numbers
+    only then. Where several fit, the last one is taken and the earlier are dropped, as there.
+    """
+    identifier = signer_info["sid"]
+    signer, others = None, []
+    for choice in signed_data["certificates"]:
+        if choice.name != "certificate":
+            continue
+        certificate = choice.chosen.untag()
+        if identifier.name == "subject_key_identifier":
+            fits = certificate.key_identifier == identifier.chosen.native
+        else:
+            fits = identifier.chosen["serial_number"] == certificate["tbs_certificate"][
+                "serial_number"
+            ] and match_issuer_serial(identifier.chosen, certificate)
+        if fits:
+            signer = certificate
+        else:
+            others.append(certificate)
+    return signer, tuple(others)
 
 
 def _weakness(digest: str, certificate: x509.Certificate) -> str | None:
