@@ -7,6 +7,8 @@ on these symbols reading rates do not differ, so the mask is fixed.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import qrcode
 from qrcode.constants import ERROR_CORRECT_M
 
@@ -30,6 +32,7 @@ def symbol(text: str) -> tuple[tuple[bool, ...], ...]:
     return tuple(tuple(bool(module) for module in row) for row in code.modules)
 
 
+@lru_cache(maxsize=16)
 def svg(text: str) -> str:
     """``text`` as an SVG of 34 mm: at most 30 mm of symbol with at least four modules of quiet zone."""
     rows = symbol(text)
