@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from signer.settings import Settings
+from storage.vocabulary import Misconfigured
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -54,3 +55,21 @@ def public_url(settings: Settings) -> str:
         return settings.public_url.rstrip("/")
     first_run = read_json(first_run_file(settings))
     return str(first_run["url"]) if first_run else DEFAULT_URL
+
+
+def make_folder(data: Path) -> None:
+    """Make the data folder where it is missing.
+
+    Raises:
+        Misconfigured: it cannot be made or written.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        probe = data / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Misconfigured(
+            f"The data folder {data} cannot be written ({error.strerror}); set ABSAH_DATA to another.",
+            code="DATA_FOLDER",
+        ) from error

@@ -26,7 +26,7 @@ from storage.database import transaction
 from storage.reading import read_overview
 from storage.register import Accepted, Register
 from storage.units import SCOPES, Client, agencies, officer_for_role
-from storage.vocabulary import AbsahError, DocumentState, InvalidRequest, Unavailable
+from storage.vocabulary import AbsahError, DocumentState, InvalidRequest, Misconfigured, Unavailable
 from templates.catalogue import Catalogue, DocumentType
 
 _PATIENCE_SECONDS = 60
@@ -121,7 +121,7 @@ def issue(
         click.echo(f"waits   for approval; document id {accepted.id}")
         return
     if output is not None:
-        output.write_bytes(open_archive(settings).read(path))
+        _write(output, open_archive(settings).read(path), accepted)
         click.echo(f"path    {output}")
     elif settings.s3_endpoint is None:
         click.echo(f"path    {settings.data / 'archive' / path}")
@@ -129,12 +129,21 @@ def issue(
         click.echo(f"path    s3://{settings.s3_bucket}/{path}")
 
 
+def _write(output: Path, pdf: bytes, accepted: Accepted) -> None:
+    try:
+        output.write_bytes(pdf)
+    except OSError as error:
+        raise Misconfigured(
+            f"Document {accepted.number} is issued and archived, but {output} cannot be written"
+            f" ({error.strerror}).",
+            code="OUTPUT",
+        ) from error
+
+
 def _accepted_warning(option: str) -> AcceptedWarning:
     code, _, reason = option.partition("=")
     if not reason.strip():
-        raise InvalidRequest(
-            "--override needs a reason, such as: --override NIK_BIRTH_MISMATCH='Sesuai akta'"
-        )
+        raise InvalidRequest("Give a reason: --override NIK_BIRTH_MISMATCH='Sesuai akta kelahiran'")
     return AcceptedWarning(code, reason.strip())
 
 

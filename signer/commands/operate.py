@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, IntegrityError
 
+from signer.commands.data import make_folder
 from signer.parts import open_archive, open_register
 from signer.settings import Settings, load_settings
 from storage import audit as trail
@@ -25,7 +26,7 @@ from storage.vocabulary import Misconfigured
 def migrate() -> None:
     """Bring the register's database to this program's version."""
     settings = load_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.data)
     migrate_database(open_database(settings.database))
     click.echo("The register's database is up to date.")
 

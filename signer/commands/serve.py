@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from signer.commands.data import first_run_file, read_json, write_private
+from signer.commands.data import first_run_file, make_folder, read_json, write_private
 from signer.commands.processes import SUPERVISOR
 from signer.commands.setup import is_first_run
 from signer.settings import Settings, load_settings
@@ -67,7 +67,7 @@ def serve(port: int, data: Path | None, lan: bool) -> None:
     )
     host = _lan_address() if lan else "127.0.0.1"
     url = settings.public_url or f"http://{host}:{port}"
-    _check_folder(settings.data)
+    make_folder(settings.data)
     _check_port(host if not lan else "0.0.0.0", port)  # noqa: S104 - --lan asks for exactly this
 
     environment = {**os.environ, "ABSAH_DATA": str(settings.data), "ABSAH_PUBLIC_URL": url}
@@ -165,19 +165,6 @@ def _print_qr(url: str) -> None:
     symbol = qrcode.QRCode(border=2)
     symbol.add_data(url)
     symbol.print_ascii(invert=True)
-
-
-def _check_folder(data: Path) -> None:
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        probe = data / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise Misconfigured(
-            f"The data folder {data} cannot be written ({error.strerror}); choose another with --data.",
-            code="DATA_FOLDER",
-        ) from error
 
 
 def _check_port(host: str, port: int) -> None:

@@ -18,6 +18,7 @@ from signer.commands.data import (
     DEFAULT_URL,
     first_run_file,
     keys_folder,
+    make_folder,
     samples_folder,
     specimens_file,
     write_private,
@@ -43,6 +44,7 @@ def prepare(settings: Settings) -> None:
     """Make the first start, if this is one: of a development installation without a register."""
     if not is_first_run(settings):
         return
+    make_folder(settings.data)
     click.echo(f"First use: setting up {settings.data} with fictional agencies and specimens.", err=True)
     # What is made here is for the operator's eyes only.
     before = os.umask(0o077)
