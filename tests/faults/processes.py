@@ -6,7 +6,7 @@ import multiprocessing
 from multiprocessing.context import ForkServerProcess
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.faults.worker"])
+PROCESSES.set_forkserver_preload(["tests.faults.worker", "tests.command_line"])
 
 
 def end_of(process: ForkServerProcess) -> int | None:

@@ -1,0 +1,304 @@
+"""The command line as people use it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
+
+from signer.cli import _COMMANDS
+from signer.settings import Settings
+from tests.command_line import Run, absah
+from tests.keys.certificates import DAY, NOW, certificate, root, rsa_key
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as the first use makes it."""
+    data = tmp_path_factory.mktemp("cli") / "data"
+    assert "First use" in absah(data, "set-up").stderr
+    return data
+
+
+@pytest.fixture
+def data(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def sample(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sample") / "data.json"
+    file.write_text(absah(made, "types", "sip-dokter", "--sample").stdout)
+    return file
+
+
+def printed(run: Run) -> dict[str, str]:
+    return dict(line.split(maxsplit=1) for line in run.stdout.splitlines())
+
+
+def test_types(made: Path) -> None:
+    listed = absah(made, "types").stdout
+    assert [line.split()[0] for line in listed.splitlines()] == [
+        "sip-apoteker", "sip-bidan", "sip-dokter", "sip-dokter-gigi", "sip-perawat",
+        "surat-keterangan-penelitian",
+    ]  # fmt: skip
+    assert "nomor_str" in absah(made, "types", "sip-dokter").stdout
+    assert json.loads(absah(made, "types", "sip-dokter", "--json").stdout)["type"] == "object"
+    assert "UNKNOWN_TYPE" in absah(made, "types", "sip-dukun", code=1).stderr
+
+
+def test_issuing_twice_with_one_key_and_checking_the_result(data: Path, sample: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sip.pdf"
+    arguments = ("issue", "sip-dokter", str(sample), "--idempotency-key", "permohonan-1")
+    first = printed(absah(data, *arguments, "-o", str(out)))
+    assert set(first) == {"agency", "number", "code", "url", "path"}
+    assert (first["path"], first["url"].endswith("/d/" + first["code"])) == (str(out), True)
+    again = printed(absah(data, *arguments))
+    assert {**again, "path": ""} == {**first, "path": ""}
+    assert Path(again["path"]).read_bytes() == out.read_bytes()
+    checked = json.loads(absah(data, "verify", str(out), "--json").stdout)
+    assert (checked["verdict"], checked["register"]["number"]) == ("valid", first["number"])
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**json.loads(sample.read_text()), "tempat_praktik": "Klinik Lain"}))
+    conflict = absah(data, "issue", "sip-dokter", str(other), "--idempotency-key", "permohonan-1", code=1)
+    assert "IDEMPOTENCY_KEY_REUSED" in conflict.stderr
+
+
+def test_what_cannot_be_issued_is_said_in_words_and_costs_no_number(
+    data: Path, sample: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.json"
+    fields = json.loads(sample.read_text())
+
+    def refused(content: str, *options: str, type_id: str = "sip-dokter", code: int = 1) -> str:
+        bad.write_text(content)
+        return absah(data, "issue", type_id, str(bad), *options, code=code).stderr
+
+    assert "MALFORMED_JSON" in refused("{")
+    assert "JSON object" in refused("[1]")
+    assert "UNKNOWN_TYPE" in refused(sample.read_text(), type_id="sip-dukun")
+    wrong = refused(json.dumps({**fields, "nik": "123", "nama": ""}))
+    assert ["/fields/nik" in wrong, "/fields/nama" in wrong, "123" in wrong] == [True, True, False]
+    doubtful = json.dumps({**fields, "tanggal_lahir": "1980-01-01"})
+    assert "may confirm" in refused(doubtful)
+    assert "reason" in refused(doubtful, "--override", "NIK_BIRTH_MISMATCH")
+    assert "absah agencies list" in refused(sample.read_text(), "--agency", "no-such-agency")
+    assert "does not exist" in absah(data, "issue", "sip-dokter", str(tmp_path / "none"), code=2).stderr
+    before = numbers(data)
+    issued = absah(data, "issue", "sip-dokter", str(sample), "-o", str(tmp_path / "no" / "x.pdf"), code=1)
+    assert "is issued and archived, but" in issued.stderr
+    after = numbers(data)
+    assert len(set(after) - set(before)) == 1
+    assert absah(data, "audit").stdout.startswith("Audit chain")
+
+
+def numbers(data: Path) -> list[str]:
+    with closing(sqlite3.connect(data / "register.db")) as register:
+        return [row[0] for row in register.execute("SELECT number FROM document")]
+
+
+def test_a_type_that_waits_for_approval_says_so(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    file.write_text(absah(data, "types", "surat-keterangan-penelitian", "--sample").stdout)
+    answer = printed(absah(data, "issue", "surat-keterangan-penelitian", str(file)))
+    assert answer["waits"].startswith("for approval; document id ")
+
+
+def test_keys_trust_prints_what_verify_takes(made: Path, tmp_path: Path) -> None:
+    pem = absah(made, "keys", "trust").stdout
+    assert pem.count("BEGIN CERTIFICATE") == 1
+    assert "PRIVATE" not in pem
+    (tmp_path / "root.pem").write_text(pem)
+    run = absah(
+        tmp_path / "nothing", "verify", str(made / "samples" / "asli.pdf"),
+        "--offline", "--json", "--trust", str(tmp_path / "root.pem"),
+    )  # fmt: skip
+    assert json.loads(run.stdout)["verdict"] == "valid"
+
+
+def test_settings_lists_all_and_shows_no_secret(made: Path) -> None:
+    shown = absah(
+        made, "settings",
+        ABSAH_S3_SECRET_KEY="rahasia-s3", ABSAH_DATABASE_URL="postgresql+psycopg://u:rahasia-db@db/absah",
+    ).stdout  # fmt: skip
+    for name, field in Settings.model_fields.items():
+        assert f"ABSAH_{name.upper()}=" in shown
+        assert str(field.description) in shown
+    assert "rahasia" not in shown
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {"ABSAH_ENV": "production"},
+            "ABSAH_KEYS_FILE, ABSAH_TSA_URL, ABSAH_PUBLIC_URL, ABSAH_MASTER_KEY_FILE",
+        ),
+        ({"ABSAH_ENV": "test"}, "ABSAH_ENV"),
+        ({"ABSAH_TSA_TIMEOUT": "soon"}, "ABSAH_TSA_TIMEOUT"),
+        ({"ABSAH_PUBLIC_URL": "cek.example.org"}, "ABSAH_PUBLIC_URL"),
+        ({"ABSAH_PUBLIC_URL": "https://cek.example.org/x"}, "ABSAH_PUBLIC_URL"),
+    ],
+    ids=str,
+)
+def test_impossible_settings_stop_the_start_in_one_sentence(
+    made: Path, environment: dict[str, str], said: str
+) -> None:
+    for command in (["worker"], ["migrate"]):
+        error = absah(made, *command, code=1, **environment).stderr
+        assert said in error
+        assert len(error.splitlines()) == 1
+
+
+def test_audit_finds_what_was_tampered_with(data: Path) -> None:
+    assert "agree" in absah(data, "audit").stdout
+    file = next((data / "archive").glob("*/final/*/*.pdf"))
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.chmod(0o600)
+    file.write_bytes(content)
+    assert "is not the registered one" in absah(data, "audit", code=1).stdout
+    file.unlink()
+    with closing(sqlite3.connect(data / "register.db")) as register:
+        register.execute("UPDATE audit_event SET canonical = '{}' WHERE sequence = 3")
+        register.execute("UPDATE series SET next = next + 1 WHERE rowid = 1")
+        register.execute("DELETE FROM signature_intent")
+        register.commit()
+    found = absah(data, "audit", code=1).stdout
+    for sentence in (
+        "missing from the archive",
+        "Audit row 3",
+        "numbers, the register",
+        "without a recorded",
+    ):
+        assert sentence in found
+
+
+def test_agencies_and_api_keys(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "regency.toml"
+    unit = 'id = "{id}"\nlevel = "agency"\nname = "Dinas"\nabbreviation = "D"\nzone = "{zone}"\n'
+    file.write_text("[[unit]]\n" + unit.format(id="dinas-baru", zone="Asia/Jakarta"))
+    assert "Added" in absah(data, "agencies", "load", str(file)).stdout
+    assert "dinas-baru\tDinas" in absah(data, "agencies", "list").stdout
+    assert "exists already" in absah(data, "agencies", "load", str(file), code=1).stderr
+    for content in (
+        "[[unit]]\n" + unit.format(id="lain", zone="Asia/Nowhere"),
+        "[[unit]]\n" + unit.format(id="lain", zone="Asia/Jakarta") + 'parent_id = "nobody"\n',
+        "unit = 5",
+        "unit = [1]",
+        "[[unit]]\nnonsense = 1",
+        "[[unit",
+        "\x00",
+    ):
+        file.write_text(content)
+        error = absah(data, "agencies", "load", str(file), code=1).stderr
+        assert "MISCONFIGURED" in error, content
+    assert "lain" not in absah(data, "agencies", "list").stdout
+
+    key = absah(data, "api-keys", "new", "dinas-baru", "--scope", "read").stdout.strip()
+    assert key.startswith("absah_")
+    assert "UNKNOWN_AGENCY" in absah(data, "api-keys", "new", "nobody", code=1).stderr
+    assert "UNKNOWN_OFFICER" in absah(data, "api-keys", "new", "dinas-baru", "--officer", "x", code=1).stderr
+    key_id = key.split("_")[1]
+    assert "Revoked" in absah(data, "api-keys", "revoke", "dinas-baru", key_id).stdout
+    assert "no such API key" in absah(data, "api-keys", "revoke", "dinas-baru", key_id, code=1).stderr
+
+
+def test_unblock(data: Path, sample: Path) -> None:
+    issued = printed(absah(data, "issue", "sip-dokter", str(sample)))
+    with closing(sqlite3.connect(data / "register.db")) as register:
+        [(agency, document)] = register.execute(
+            "SELECT agency_id, id FROM document WHERE number = ?", (issued["number"],)
+        )
+    assert "NOT_BLOCKED" in absah(data, "unblock", agency, document, code=1).stderr
+    with closing(sqlite3.connect(data / "register.db")) as register:
+        register.execute(
+            "UPDATE document SET state='BLOCKED', state_reason='X@STORED' WHERE id=?", (document,)
+        )
+        register.commit()
+    assert "takes it up again" in absah(data, "unblock", agency, document).stdout
+
+
+def test_databases_of_other_versions(data: Path) -> None:
+    with closing(sqlite3.connect(data / "register.db")) as register:
+        register.execute("UPDATE alembic_version SET version_num = '9999'")
+        register.commit()
+    for command in (["migrate"], ["worker"], ["audit"], ["agencies", "list"]):
+        error = absah(data, *command, code=1).stderr
+        assert "newer than this program" in error
+        assert len(error.splitlines()) == 1
+
+
+def test_a_data_folder_that_cannot_be_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for command in (["migrate"], ["audit"], ["keys", "trust"], ["worker"]):
+        error = absah(tmp_path / "file", *command, code=1).stderr
+        assert len(error.splitlines()) == 1, error
+
+
+@pytest.fixture(scope="module")
+def key_list(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A production worker's keys: one RSA key in a PKCS#12 file, and the root that vouches for it."""
+    folder = tmp_path_factory.mktemp("keys")
+    authority, private = root("Akar Produksi"), rsa_key(2048)
+    officer = certificate(private, issuer=authority, name="Kepala Dinas", ends=NOW + 100 * DAY)
+    assert officer.not_valid_after_utc - NOW > timedelta(days=50)
+    (folder / "kepala.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(
+            b"kepala", private, officer, [authority.certificate], BestAvailableEncryption(b"kata sandi")
+        )
+    )
+    (folder / "kepala.passphrase").write_text("kata sandi\n")
+    (folder / "root.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    (folder / "keys.toml").write_text(
+        '[[key]]\nid = "kepala-dpmptsp-contoh"\n'
+        'pkcs12 = "kepala.p12"\npassphrase_file = "kepala.passphrase"\n'
+    )
+    return folder
+
+
+def test_issuing_with_a_key_from_a_file(data: Path, sample: Path, key_list: Path, tmp_path: Path) -> None:
+    shutil.copy(key_list / "root.pem", data / "trust" / "production.pem")
+    out, keys = tmp_path / "sip.pdf", str(key_list / "keys.toml")
+    absah(data, "issue", "sip-dokter", str(sample), "-o", str(out), ABSAH_KEYS_FILE=keys)
+    checked = json.loads(absah(data, "verify", str(out), "--json").stdout)
+    [signature] = checked["signatures"]
+    assert (checked["verdict"], signature["signer"], signature["level"]) == (
+        "valid", "CN=Kepala Dinas", "PAdES-B-T",
+    )  # fmt: skip
+
+
+def test_a_wrong_passphrase_stops_the_start(data: Path, key_list: Path, tmp_path: Path) -> None:
+    shutil.copytree(key_list, tmp_path / "keys")
+    (tmp_path / "keys" / "kepala.passphrase").write_text("bukan kata sandi")
+    listing = str(tmp_path / "keys" / "keys.toml")
+    error = absah(data, "worker", code=1, ABSAH_KEYS_FILE=listing).stderr
+    assert error.startswith("KEY_PASSPHRASE: ")
+    assert "bukan kata sandi" not in error
+    (tmp_path / "keys" / "kepala.p12").write_bytes(b"nonsense")
+    assert absah(data, "worker", code=1, ABSAH_KEYS_FILE=listing).stderr.startswith("KEY_FILE: ")
+    assert absah(data, "worker", code=1, ABSAH_KEYS_FILE="/nowhere").stderr.startswith("KEYS_FILE: ")
+
+
+def test_the_installed_command(made: Path) -> None:
+    program = Path(sys.executable).with_name("absah")
+    run = subprocess.run([program, "types"], env={"ABSAH_DATA": str(made)}, capture_output=True, check=True)
+    assert b"sip-dokter" in run.stdout
+    assert run.stderr == b""
+
+
+@pytest.mark.parametrize("command", ["", *_COMMANDS])
+def test_help_teaches(tmp_path: Path, command: str) -> None:
+    shown = absah(tmp_path, *command.split(), "--help").stdout
+    assert shown.startswith("Usage: ")
+    assert len(shown.splitlines()) > 4
+    assert not any(tmp_path.iterdir()), "asking for help left something behind"
