@@ -17,6 +17,8 @@ class LocalArchive:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
+        # Folders whose own names this process has made durable; not those of single documents.
+        self._durable = {root}
         try:
             self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -38,7 +40,7 @@ class LocalArchive:
             finally:
                 temporary.unlink()
             # Also where it stood already: whoever linked it may have been killed before this line.
-            _sync_directories(target.parent, self._root)
+            self._sync_directories(target.parent)
         except OSError as error:
             raise _unavailable(error) from error
 
@@ -58,6 +60,21 @@ class LocalArchive:
             (self._root / key).unlink(missing_ok=True)
         except OSError as error:
             raise _unavailable(error) from error
+
+    def _sync_directories(self, directory: Path) -> None:
+        """Make the new name in ``directory`` durable, and those of the folders that lead there."""
+        _sync_directory(directory)
+        if directory == self._root:
+            return
+        directory = directory.parent
+        _sync_directory(directory)
+        made = []
+        while directory not in self._durable:
+            made.append(directory)
+            directory = directory.parent
+            _sync_directory(directory)
+        # Remembered only now: a failure on the way leaves all of them to the next object.
+        self._durable.update(made)
 
     def ping(self) -> None:
         """See `storage.archive.Archive`."""
@@ -81,17 +98,12 @@ def _write_durably(file: Path, data: bytes) -> None:
         raise
 
 
-def _sync_directories(directory: Path, root: Path) -> None:
-    """Make the new name durable, and those of the folders that were made for it."""
-    while True:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if directory == root:
-            return
-        directory = directory.parent
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _unavailable(error: OSError) -> ArchiveUnavailable | ArchiveFull:
