@@ -31,7 +31,7 @@ def create_combined_app(settings: Settings) -> FastAPI:
     # Without libseccomp a laptop may go on with the other limits; production may not.
     sandbox = Sandbox(require_filter=not settings.development)
     lookup = Lookup(open_database_to_read(settings.database))
-    issuer, logo_svg = _whose_service(desk)
+    issuer, zone, logo_svg = _whose_service(desk)
 
     app = FastAPI(title="Absah", version="1", docs_url=None, redoc_url=None)
     problems.install(app)
@@ -48,6 +48,7 @@ def create_combined_app(settings: Settings) -> FastAPI:
             official_hosts={},
             development=settings.development,
             logo_svg=logo_svg,
+            zone=zone,
         ),
     )
     made = read_json(specimens_file(settings))
@@ -58,14 +59,14 @@ def create_combined_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _whose_service(desk: Desk) -> tuple[Issuer, bytes]:
-    """The first agency's regency and contact: who answers for this installation."""
+def _whose_service(desk: Desk) -> tuple[Issuer, str, bytes]:
+    """The first agency's regency and contact, time zone and logo: who answers for this installation."""
     with transaction(desk.register.engine) as connection:
         for agency in agencies(connection):
             regency = regency_of(connection, agency)
             issuer = Issuer(agency.name, regency.name, agency.phone, agency.email, agency.website)
-            return issuer, regency.logo_svg or b""
-    return Issuer("", "", "", "", ""), b""
+            return issuer, agency.zone, regency.logo_svg or b""
+    return Issuer("", "", "", "", ""), "Asia/Jakarta", b""
 
 
 def _own_hosts(settings: Settings) -> tuple[str, ...]:
