@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
-from verifier.app import PublicParts, add_public_side
 
 from signer import problems
 from signer.app import add_agency_side, readiness
@@ -19,6 +18,7 @@ from storage.database import open_database_to_read, transaction
 from storage.lookup import Lookup
 from storage.records import Issuer
 from storage.units import agencies, regency_of
+from verifier.app import PublicParts, add_public_side
 from verifier.headers import SecurityHeaders
 from verifier.health import health_router
 from verifier.sandbox import Sandbox
