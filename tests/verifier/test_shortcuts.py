@@ -67,6 +67,37 @@ def test_anything_else_is_read_or_refused_as_by_the_library(inside: bytes) -> No
     assert _read(shortcuts.read_hex_string, data) == _read(shortcuts._read_hex_string, data)
 
 
+_TOKENS = st.one_of(
+    st.binary(max_size=80),
+    st.text(string.ascii_letters + string.digits + "#!~ /%(", max_size=80).map(str.encode),
+)
+
+
+@given(data=_TOKENS)
+@example(data=b"")
+@example(data=b"A" * 48)
+@example(data=b"A" * 48 + b" ")
+@example(data=b"A" * 47 + b"/")
+def test_a_token_is_read_as_by_the_library(data: bytes) -> None:
+    assert _read(shortcuts.read_token, data) == _read(shortcuts._read_token, data)
+
+
+@given(name=_TOKENS)
+@example(name=b"")
+@example(name=b"A#42")
+@example(name=b"A#4")
+@example(name=b"A\xff")
+@example(name=bytes(byte for byte in range(0x21, 0x7F) if byte not in b"#()<>[]{}/%"))
+def test_a_name_is_decoded_as_by_the_library(name: bytes) -> None:
+    assert _outcome(lambda: shortcuts.decode_name(name)) == _outcome(lambda: shortcuts._decode_name(name))
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_no_byte_is_taken_for_another_in_a_name(byte: int) -> None:
+    name = bytes((0x41, byte))
+    assert _outcome(lambda: shortcuts.decode_name(name)) == _outcome(lambda: shortcuts._decode_name(name))
+
+
 @given(text=st.one_of(st.text(max_size=40), st.text(string.printable, max_size=40), st.none()))
 @example(text="")
 @example(text="A" * 201)
@@ -85,6 +116,8 @@ def test_a_name_is_prepared_as_by_the_library(text: str | None) -> None:
 def test_the_check_uses_them() -> None:
     assert by_file.inspect is not None
     assert generic.read_hex_string_from_stream is shortcuts.read_hex_string
+    assert generic.read_until_delimiter is shortcuts.read_token
+    assert generic._decode_name is shortcuts.decode_name
     assert x509.NameTypeAndValue._ldap_string_prep is shortcuts.prepare_name
 
 
