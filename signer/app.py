@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +13,7 @@ from signer.routes.documents import documents_router
 from signer.settings import Settings, load_settings
 from storage.archive import Archive
 from storage.database import transaction
+from verifier.errors import CatchUnexpected
 from verifier.headers import SecurityHeaders
 from verifier.health import health_router
 
@@ -50,10 +50,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     add_agency_side(app, desk, archive)
     app.include_router(health_router(readiness(desk, archive)))
+    app.add_middleware(CatchUnexpected, answer=problems.answer_unexpected)
     app.add_middleware(SecurityHeaders)
     return app
-
-
-def openapi_text(app: FastAPI) -> str:
-    """The OpenAPI document, for clients that want a file."""
-    return json.dumps(app.openapi(), indent=2, ensure_ascii=False)

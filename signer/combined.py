@@ -21,11 +21,14 @@ from storage.units import agencies, regency_of
 from verifier.app import PublicParts, add_public_side
 from verifier.headers import SecurityHeaders
 from verifier.health import health_router
+from verifier.metrics import serve_metrics
 from verifier.sandbox import Sandbox
+from verifier.settings import load_settings as load_public_settings
 
 
 def create_combined_app(settings: Settings) -> FastAPI:
     """One application with one OpenAPI document; the public half still reads through its own connection."""
+    public = load_public_settings()
     desk = open_desk(settings, public_url(settings))
     archive = open_archive(settings)
     # Without libseccomp a laptop may go on with the other limits; production may not.
@@ -42,10 +45,12 @@ def create_combined_app(settings: Settings) -> FastAPI:
             lookup=lookup,
             sandbox=sandbox,
             anchors=tuple(each.public_bytes(Encoding.DER) for each in read_trust(settings.trust_folder)),
-            hosts=_own_hosts(settings),
+            hosts=(*_own_hosts(settings), *public.other_hosts),
             regency=issuer.regency,
             contact=issuer,
-            official_hosts={},
+            official_hosts=public.official_hosts,
+            upload_limit=public.upload_limit,
+            proxies=public.proxies,
             development=settings.development,
             logo_svg=logo_svg,
             zone=zone,
@@ -54,6 +59,8 @@ def create_combined_app(settings: Settings) -> FastAPI:
     made = read_json(specimens_file(settings))
     if settings.development and made is not None:
         add_specimens(app, desk, archive, made, samples_folder(settings))
+    if public.metrics_port is not None:
+        serve_metrics(public.metrics_port)
     app.include_router(health_router({**readiness(desk, archive), "register": lookup.ping}))
     app.add_middleware(SecurityHeaders)
     return app

@@ -96,6 +96,14 @@ def from_error(error: AbsahError) -> JSONResponse:
     return problem(500, "Internal error", error.code, "Something failed on our side; nothing was recorded.")
 
 
+async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The answer to what nobody expected; for `verifier.errors.CatchUnexpected`."""
+    # The class only: a message may quote what somebody sent.
+    log.error("http.unexpected", error=type(error).__name__)
+    detail = "Something failed on our side; nothing was recorded."
+    return problem(500, "Internal error", "INTERNAL", detail)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` as a problem."""
 
@@ -122,10 +130,3 @@ def install(app: FastAPI) -> None:
         codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
         code = codes.get(error.status_code, "HTTP_ERROR")
         return problem(error.status_code, str(error.detail), code, "There is nothing at this address.")
-
-    @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        # The class only: a message may quote what somebody sent.
-        log.error("http.unexpected", error=type(error).__name__)
-        detail = "Something failed on our side; nothing was recorded."
-        return problem(500, "Internal error", "INTERNAL", detail)

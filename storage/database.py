@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
+from sqlalchemy.pool import QueuePool
 
 from storage.tables import now_ms
 from storage.vocabulary import Misconfigured, Unavailable
@@ -19,6 +20,7 @@ from storage.vocabulary import Misconfigured, Unavailable
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WAIT_FOR_WRITER_MS = 15_000
 _WAIT_FOR_CONNECTION_SECONDS = 10
+_READERS = 40  # as many as the web server has threads
 _NOW = select(now_ms())
 
 
@@ -76,7 +78,18 @@ def open_database_to_read(url: str) -> Engine:
         connection.execute("PRAGMA query_only=ON")
         return connection
 
-    return create_engine("sqlite://", creator=connect, isolation_level="AUTOCOMMIT", hide_parameters=True)
+    return create_engine(
+        "sqlite://",
+        creator=connect,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        # For a URL without a file the driver's default pool would close connections that other threads
+        # are reading with.
+        poolclass=QueuePool,
+        pool_size=_READERS,
+        max_overflow=0,
+        pool_timeout=_WAIT_FOR_CONNECTION_SECONDS,
+    )
 
 
 @contextmanager

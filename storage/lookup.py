@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, RowMapping, bindparam, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from storage.database import open_database_to_read, sqlite_url
 from storage.records import Issuer, PublicRecord
@@ -54,7 +55,7 @@ class Lookup:
         try:
             with self._engine.connect() as connection:
                 row = connection.execute(statement, {"value": value}).mappings().first()
-        except DBAPIError as error:
+        except (DBAPIError, NoFreeConnection) as error:
             raise Unavailable("The register does not answer.", code="REGISTER_UNAVAILABLE") from error
         return record_from_row(row) if row is not None else None
 

@@ -13,13 +13,14 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from signer.commands.data import make_folder
 from signer.parts import open_archive, open_register
-from signer.settings import Settings, load_settings
+from signer.settings import load_settings
 from storage import audit as trail
 from storage import queue, units
 from storage.database import migrate as migrate_database
 from storage.database import open_database, open_database_to_read, transaction
 from storage.reconcile import discrepancies
 from storage.vocabulary import Misconfigured
+from verifier.settings import load_settings as load_public_settings
 
 
 @click.command()
@@ -34,9 +35,10 @@ def migrate() -> None:
 @click.command()
 def settings() -> None:
     """List every setting, its value now and what it means."""
-    current = load_settings()
-    for name, field in Settings.model_fields.items():
-        click.echo(f"ABSAH_{name.upper()}={_shown(getattr(current, name))}\n    {field.description}")
+    for title, current in (("Issuing", load_settings()), ("Checking", load_public_settings())):
+        click.echo(f"# {title}")
+        for name, field in type(current).model_fields.items():
+            click.echo(f"ABSAH_{name.upper()}={_shown(getattr(current, name))}\n    {field.description}")
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -22,7 +23,7 @@ def worker() -> None:
     from signer.worker import run, stop_on_signals
     from signer.workshop import development_transport, open_workshop
 
-    log_as_json()
+    log_as_json(logging.INFO)
     os.umask(0o077)
     settings = load_settings()
     stop = threading.Event()
@@ -40,9 +41,17 @@ def web(host: str, port: int) -> None:
 
     from signer.combined import create_combined_app
 
-    log_as_json()
+    log_as_json(logging.INFO)
     _follow_supervisor()
-    uvicorn.run(create_combined_app(load_settings()), host=host, port=port, log_config=None, access_log=False)
+    uvicorn.run(
+        create_combined_app(load_settings()),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        # Whose X-Forwarded-For counts is said by ABSAH_PROXIES, not by where a request comes from.
+        proxy_headers=False,
+    )
 
 
 @click.command("development-tsa", hidden=True)

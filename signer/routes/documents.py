@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response, Security
+from fastapi import APIRouter, Depends, Header, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
@@ -83,6 +83,9 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
             id=result.id, number=result.number, code=result.code, url=result.url, state_url=state_url
         )
 
+    def issuer(request: Request) -> Client:
+        return caller(request, "issue")
+
     @router.post(
         "",
         status_code=202,
@@ -95,12 +98,13 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         idempotency_key: Annotated[
             str, Header(min_length=1, max_length=200, examples=["permohonan-2026-0001"])
         ],
+        # Asked before the headers are judged: a stranger is told nothing but that.
+        client: Client = Depends(issuer),  # noqa: B008 - the framework's way
     ) -> AcceptedAnswer:
         """Validated and numbered at once, signed soon after: follow ``state_url``.
 
         The same Idempotency-Key with the same body gives the same answer, however often.
         """
-        client = await run_in_threadpool(caller, request, "issue")
         body = await read_model(request, IssueBody)
         return accepted(
             await run_in_threadpool(requests.accept, desk, client, idempotency_key, _issue_request(body))
