@@ -12,7 +12,8 @@ from tests.agencies import accept, add_agency
 def test_many_threads_read_at_once(database_url: str, register: Register) -> None:
     """A pool that closes other threads' connections ends the process here, not only the test."""
     accepted = accept(register, add_agency(register), "1")
-    lookup = Lookup(open_database_to_read(database_url))
+    engine = open_database_to_read(database_url)
+    lookup = Lookup(engine)
     numbers: list[str] = []
 
     def read() -> None:
@@ -24,4 +25,5 @@ def test_many_threads_read_at_once(database_url: str, register: Register) -> Non
     threads = [threading.Thread(target=read) for _ in range(24)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
+    engine.dispose()
     assert numbers == [accepted.number] * 2400
