@@ -317,7 +317,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
         check=False,
     )
     if made.returncode != 0:
-        pytest.skip("mounting a small disk needs root")
+        missing("A small disk", "mounting one needs root")
     try:
         yield
     finally:

@@ -29,6 +29,7 @@ from keys.timestamp_server import DevelopmentTimeStampAuthority
 from signer import signature
 from signer.signature import Frozen, SignatureField, SignatureRefused
 from signer.timestamp import TimeStampAuthority
+from tests.services import missing
 
 AT = datetime.now(UTC).replace(microsecond=0)
 KEYS = ("p256", "rsa2048", "rsa3072")
@@ -182,7 +183,7 @@ def test_the_signed_attributes_are_those_of_a_pades_baseline(pki: Pki, signed: d
 
 def test_poppler_agrees(signed: dict[str, bytes], tmp_path: Path) -> None:
     if shutil.which("pdfsig") is None:
-        pytest.skip("pdfsig of poppler-utils is not installed")
+        missing("pdfsig", "apt install poppler-utils")
     for name, pdf in signed.items():
         path = tmp_path / "a.pdf"
         path.write_bytes(pdf)
@@ -197,7 +198,7 @@ def test_poppler_agrees(signed: dict[str, bytes], tmp_path: Path) -> None:
 def test_verapdf_agrees(signed: dict[str, bytes], tmp_path: Path) -> None:
     jar = os.environ.get("ABSAH_VERAPDF")
     if not jar:
-        pytest.skip("ABSAH_VERAPDF does not name the jar of veraPDF")
+        missing("veraPDF", "set ABSAH_VERAPDF to the path of its jar")
     files = {"unsigned": rendered(), **signed}
     for name, pdf in files.items():
         (tmp_path / f"{name}.pdf").write_bytes(pdf)

@@ -24,6 +24,7 @@ from templates.catalogue import Catalogue
 from templates.definition import LAYOUT
 from templates.glyphs import FONTS
 from templates.render import Renderer, RenderFailed, document_json
+from tests.services import missing
 from tests.templates.pages import (
     BRAND,
     CODE,
@@ -360,7 +361,7 @@ def test_the_layout_folder_holds_what_templates_import() -> None:
 def test_verapdf_agrees_with_pdf_a_3a_and_pdf_ua_1(tmp_path: Path) -> None:
     jar = os.environ.get("ABSAH_VERAPDF")
     if jar is None:
-        pytest.skip("veraPDF is not here: set ABSAH_VERAPDF to the path of its jar")
+        missing("veraPDF", "set ABSAH_VERAPDF to the path of its jar")
     fields = long_fields()
     files = {type_id: draw(type_id) for type_id in TYPES}
     without_photo = {name: value for name, value in fields.items() if name != "foto"}
