@@ -26,6 +26,7 @@ from signer.workshop import development_transport, open_workshop
 from storage import units
 from storage.database import migrate, open_database, transaction
 from storage.tables import officer
+from verifier.errors import CatchUnexpected
 
 REGENCIES = Path(__file__).parents[1] / "signer" / "sample" / "regencies.toml"
 URL = "http://cek.example.org"
@@ -120,6 +121,7 @@ def open_office(settings: Settings, keys: dict[str, str]) -> Office:
     app = FastAPI()
     problems.install(app)
     add_agency_side(app, desk, open_archive(settings))
+    app.add_middleware(CatchUnexpected, answer=problems.answer_unexpected)
     return Office(
         settings,
         desk,

@@ -49,7 +49,7 @@ def test_nothing_personal_is_left_where_it_does_not_belong(office: Office, tmp_p
     secrets = [office.keys[AGENCY].split("_")[2]]
     private = [NAME, *NAME.split(), PLACE, NOTE, EMAIL, FILE, TYPED, nik, *secrets]
     logs = web_log.read_text() + worker_log.read_text()
-    assert "http.unexpected" in logs, "the fault that may quote a request left no trace at all"
+    assert "IntegrityError" in logs, "the fault that may quote a request left no trace at all"
     places = {
         "logs": logs,
         "error messages": "\n".join(said),
