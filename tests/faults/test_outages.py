@@ -34,7 +34,7 @@ from tests.faults.checking import check_consistency, check_issued_once, let_time
 from tests.faults.effects import EFFECTS, install
 from tests.keys.serving import serving
 from tests.office import Office, open_office
-from tests.services import free_port
+from tests.services import free_port, missing
 from tests.signer.test_timestamp import status as tsa_status
 
 DOCUMENTS = "/api/v1/documents"
