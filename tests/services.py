@@ -94,7 +94,9 @@ def s3_server(folder: Path) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [
-                program, "server", "-master.telemetry=false", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}", "-s3.port.lance=0",
+                program, "server", "-master.telemetry=false", f"-dir={folder}",
+                "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.port={port}",
+                "-s3.port.lance=0",  # fixed by default: two runs on one machine would fight for it
                 "-master.volumeSizeLimitMB=64", "-volume.max=300", f"-s3.config={identities}", *arguments,
             ],
             stdout=log, stderr=log,
