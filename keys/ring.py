@@ -44,7 +44,8 @@ class SoftwareKeyRing:
             }
         except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise Misconfigured(
-                f"The key list {listing} cannot be used ({type(error).__name__}: {error}); see ABSAH_KEYS_FILE.",
+                f"The key list {listing} cannot be used ({type(error).__name__}: {error});"
+                " see ABSAH_KEYS_FILE.",
                 code="KEYS_FILE",
             ) from error
         return cls(keys)

@@ -238,7 +238,8 @@ class Bench:
             regency = regency_of(connection, agency)
             head = officer_for_role(connection, _AGENCY, "kepala")
         return compose(
-            desk.catalogue.get("sip-dokter"), fields, number="503/001/SIPD/DPMPTSP/III/2026", code=verification,
+            desk.catalogue.get("sip-dokter"), fields, number="503/001/SIPD/DPMPTSP/III/2026",
+            code=verification,
             url=desk.url(verification), issued_on=date(2026, 3, 12), valid_from=date(2026, 3, 12),
             valid_until=date(2031, 3, 11), agency=agency, regency=regency, officers=(head,),
             created=datetime(2026, 3, 12, 3, tzinfo=UTC), specimen=False, development=True,

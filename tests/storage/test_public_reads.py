@@ -5,7 +5,6 @@ import threading
 from storage.database import open_database_to_read
 from storage.lookup import Lookup
 from storage.register import Register
-
 from tests.agencies import accept, add_agency
 
 
