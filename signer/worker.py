@@ -14,6 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from signer.cycle import Workshop, issue, notify
+from signer.timestamp import TimestampRefused
 from storage import audit, queue
 from storage.database import transaction
 from storage.queue import Claim, FenceLost
@@ -83,7 +84,9 @@ def _move_on(workshop: Workshop, claim: Claim) -> None:
         bound.info("document.moved_on")
     except FenceLost:
         bound.warning("document.fence_lost")
-    except Unavailable as error:
+    except (Unavailable, TimestampRefused) as error:
+        # An authority whose answers we cannot believe is no better than one that is down, and no
+        # fault of the document: it waits, and nothing that was refused is kept.
         bound.warning("document.waits", code=error.code)
         queue.release(register, claim, error, waits=True)
     except AbsahError as error:
