@@ -7,10 +7,9 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from templates.render import Letterhead, Page, Signatory
-
 from storage.units import Officer, Unit
 from templates.catalogue import DocumentType
+from templates.render import Letterhead, Page, Signatory
 
 
 def compose(

@@ -9,12 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
-from verifier.pages.render import render_page
 
 from signer.requests import Desk
 from storage.archive import Archive, final_key
 from storage.reading import read_overview
 from storage.vocabulary import NotFound
+from verifier.pages.render import render_page
 
 _MEDIA = {".pdf": "application/pdf", ".png": "image/png"}
 
