@@ -122,6 +122,7 @@ def open_office(settings: Settings, keys: dict[str, str]) -> Office:
     problems.install(app)
     add_agency_side(app, desk, open_archive(settings))
     app.add_middleware(CatchUnexpected, answer=problems.answer_unexpected)
+    app.add_middleware(CatchUnexpected, answer=problems.answer_unexpected)
     return Office(
         settings,
         desk,
