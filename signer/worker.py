@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -52,22 +53,50 @@ def sweep(workshop: Workshop) -> None:
     notify(workshop)
 
 
-def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float]) -> None:
-    """The loop: until ``stop`` is set, finishing the document at hand first."""
+def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], hands: int) -> None:
+    """Work until ``stop`` is set, finishing the documents at hand first.
+
+    ``hands`` documents are in work at once: while one is laid out, waits for the disk or for the
+    time-stamp authority, another one moves on. Whatever nobody expected ends the process, so that
+    whoever supervises it starts a new one.
+    """
+    others = ThreadPoolExecutor(max(hands - 1, 1), thread_name_prefix="hand")
+    helping = [others.submit(_keep_working, workshop, stop) for _ in range(hands - 1)]
     swept = float("-inf")
-    while not stop.is_set():
-        try:
-            busy = work_on_next(workshop)
-            if clock() - swept >= SWEEP_SECONDS:
-                swept = clock()
-                sweep(workshop)
-        except AbsahError as error:
-            # The database itself is away: nothing can be recorded, so only wait and try again.
-            log.warning("worker.waiting", code=error.code)
-            stop.wait(1.0)
-            continue
-        if not busy:
-            stop.wait(IDLE_SECONDS)
+
+    def sweep_when_due() -> None:
+        nonlocal swept
+        if clock() - swept >= SWEEP_SECONDS:
+            swept = clock()
+            sweep(workshop)
+
+    try:
+        _keep_working(workshop, stop, sweep_when_due)
+    finally:
+        stop.set()
+        others.shutdown()
+    for hand in helping:
+        hand.result()
+
+
+def _keep_working(
+    workshop: Workshop, stop: threading.Event, between: Callable[[], None] = lambda: None
+) -> None:
+    try:
+        while not stop.is_set():
+            try:
+                busy = work_on_next(workshop)
+                between()
+            except AbsahError as error:
+                # The database itself is away: nothing can be recorded, so only wait and try again.
+                log.warning("worker.waiting", code=error.code)
+                stop.wait(1.0)
+                continue
+            if not busy:
+                stop.wait(IDLE_SECONDS)
+    finally:
+        # One hand that fails stops them all.
+        stop.set()
 
 
 def stop_on_signals(stop: threading.Event) -> None:

@@ -29,7 +29,8 @@ def worker() -> None:
     stop = threading.Event()
     stop_on_signals(stop)
     _follow_supervisor()
-    run(open_workshop(settings, development_transport(settings)), stop, time.monotonic)
+    workshop = open_workshop(settings, development_transport(settings))
+    run(workshop, stop, time.monotonic, settings.worker_hands)
 
 
 @click.command(hidden=True)

@@ -408,7 +408,7 @@ def test_notices_wait_for_their_folder_and_the_audit_chain_does_not(office: Offi
     spool.write_text("a file where the folder should be")
     accepted = office.request()
     stop = threading.Event()
-    worker = threading.Thread(target=run, args=(office.workshop, stop, lambda: 0.0))
+    worker = threading.Thread(target=run, args=(office.workshop, stop, lambda: 0.0, 2))
     worker.start()
     try:
         wait_until(lambda: stands_at(office, accepted) == ("ISSUED", None))
