@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 from signer.composition import compose
 from storage import code
 from storage.database import transaction
-from storage.register import Accepted, NewDocument, NewSlot, Override, Predecessor, Register
+from storage.new_document import Accepted, NewDocument, NewSlot, Override, Predecessor
+from storage.register import Register
 from storage.units import (
     Client,
     Officer,

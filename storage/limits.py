@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
+from storage.new_document import NewDocument
 from storage.rows import row_of
 from storage.tables import document, document_content, document_relation, public_record
 from storage.vocabulary import Conflict, DocumentState
-
-if TYPE_CHECKING:
-    from storage.register import NewDocument
-
 
 # Built once: building a statement costs more than running it.
 _ALIVE = (

@@ -1,4 +1,4 @@
-"""The register's first write: accepting a document, in one transaction, and reading it back.
+"""The register's first write: accepting a document, in one transaction.
 
 What a document is (type, number, code, dates, fields, signers) is fixed here for good. How it
 moves on is in `storage.steps`, how its status changes after issue in `storage.status`.
@@ -7,10 +7,6 @@ moves on is in `storage.steps`, how its status changes after issue in `storage.s
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -28,6 +24,7 @@ from storage import audit, code, compare
 from storage.confidential import Vault
 from storage.database import database_time, transaction
 from storage.limits import check_limits, check_predecessor
+from storage.new_document import Accepted, NewDocument
 from storage.tables import (
     document,
     document_content,
@@ -40,8 +37,8 @@ from storage.tables import (
     series,
     signature,
 )
-from storage.units import Officer, Unit
-from storage.vocabulary import Conflict, DocumentState, ReasonClass
+from storage.units import Unit
+from storage.vocabulary import Conflict, DocumentState
 
 # Built once: building a statement costs more than running it. For the same reason values go beside an
 # insert, not into it.
@@ -61,73 +58,6 @@ _TAKE_NUMBER = (
     .returning(series.c.next - 1)
 )
 _ADD_NOTICE = insert(outbox).values(created_at=now_ms())
-
-
-@dataclass(frozen=True)
-class NewSlot:
-    """A signature that the document will carry, and who gives it."""
-
-    role: str
-    kind: str
-    officer: Officer
-
-
-@dataclass(frozen=True)
-class Predecessor:
-    """The document that the new one replaces on the day of its issue."""
-
-    document_id: str
-    reason_class: ReasonClass
-    note: str
-    officer_id: str
-
-
-@dataclass(frozen=True)
-class Override:
-    """A warning that an officer accepted as genuine, with the reason."""
-
-    code: str
-    reason: str
-    officer_id: str
-
-
-@dataclass(frozen=True)
-class NewDocument:
-    """Everything that step 1 fixes. ``number`` turns the sequence into the printed number."""
-
-    type: str
-    family: str
-    type_label: Mapping[str, str]
-    template_hash: str
-    series: str
-    number: Callable[[int], str]
-    issued_on: date
-    valid_from: date
-    valid_until: date | None
-    retain_until: date
-    slots: tuple[NewSlot, ...]
-    needs_approval: bool
-    specimen: bool
-    fields: Mapping[str, Any]
-    holder_name: str
-    holder: tuple[str, ...]
-    place: tuple[str, ...]
-    max_in_force: int | None
-    one_per_place: bool
-    recipient: str | None
-    predecessor: Predecessor | None
-    overrides: tuple[Override, ...]
-    url: Callable[[str], str]
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The answer to a request, the same for every retry of it."""
-
-    id: str
-    number: str
-    code: str
-    url: str
 
 
 class Register:

@@ -8,7 +8,8 @@ from typing import Any
 
 from storage import units
 from storage.database import transaction
-from storage.register import Accepted, NewDocument, NewSlot, Register
+from storage.new_document import Accepted, NewDocument, NewSlot
+from storage.register import Register
 from storage.units import Officer, Unit
 
 TODAY = date(2026, 3, 12)

@@ -23,8 +23,9 @@ from signer.worker import work_on
 from signer.workshop import development_transport, open_workshop
 from storage.archive import final_key
 from storage.database import transaction
+from storage.new_document import Accepted
 from storage.reading import read_overview
-from storage.register import Accepted, Register
+from storage.register import Register
 from storage.units import SCOPES, Client, agencies, officer_for_role
 from storage.vocabulary import AbsahError, DocumentState, InvalidRequest, Misconfigured, Unavailable
 from templates.catalogue import Catalogue, DocumentType

@@ -28,8 +28,9 @@ from signer.routes.models import (
 from storage import status
 from storage.archive import Archive, final_key, staging_key
 from storage.database import transaction
+from storage.new_document import Accepted
 from storage.reading import Overview, read_overview
-from storage.register import Accepted, Register
+from storage.register import Register
 from storage.status import Change
 from storage.units import Client, authenticate, get_officer
 from storage.vocabulary import Conflict, DocumentState, FieldProblem, InvalidRequest

@@ -11,9 +11,10 @@ from storage import audit, queue, status, steps, tables, units
 from storage.confidential import Vault
 from storage.database import check_version, migrate, open_database, open_database_to_read, transaction
 from storage.lookup import Lookup
+from storage.new_document import Predecessor
 from storage.queue import FenceLost
 from storage.reading import read_document, read_overview
-from storage.register import Predecessor, Register
+from storage.register import Register
 from storage.status import Change
 from storage.vocabulary import Conflict, DocumentState, Misconfigured, NotFound, ReasonClass, Status
 from tests.agencies import TODAY, accept, add_agency, new_document
