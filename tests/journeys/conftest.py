@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from small_pki import NOW, Pki, pki
 
 from tests.journeys.public_site import Made, make_data, parts, public_app, served
 from tests.services import free_port, missing
@@ -38,6 +39,19 @@ def site(made: Made) -> Iterator[str]:
     port = free_port()
     app = public_app(parts(made, Sandbox(), hosts=(f"127.0.0.1:{port}", "cek.contoh.example")))
     with served(app, port) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def people() -> Pki:
+    return pki()
+
+
+@pytest.fixture(scope="session")
+def others_site(made: Made, people: Pki) -> Iterator[str]:
+    """The same where the signers of another agency, whose register is not ours, are trusted."""
+    trusting = parts(made, Sandbox(), anchors=(people.root.pem,), clock=lambda: NOW)
+    with served(public_app(trusting)) as url:
         yield url
 
 

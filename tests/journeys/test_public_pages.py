@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize
+from sample_files import signed_pdf, with_validation_data
+from small_pki import NOW, Pki, revocation_list
 
 from storage import code
 from tests.journeys.public_site import Made
@@ -33,7 +37,7 @@ COLOURS = {
     "revoked": "red", "annulled": "red", "expired": "yellow", "not_yet_issued": "yellow",
     "unknown_code": "grey", "typo": "grey", "foreign_code": "red", "official_service": "grey",
     "unavailable": "grey", "altered": "red", "unsigned": "grey", "untrusted_signer": "grey", "scan": "grey",
-    "unreadable": "grey",
+    "unreadable": "grey", "unregistered": "grey", "revoked_signer": "red",
 }  # fmt: skip
 
 
@@ -127,6 +131,37 @@ def test_a_verdict_by_file(
     file = made.samples / sample if sample else tmp_path / "rusak.pdf"
     if sample is None:
         file.write_bytes((made.samples / "asli.pdf").read_bytes()[:5_000])
+    upload_and_check(browser, site, file, state, lang)
+
+
+@pytest.mark.parametrize("lang", ["id", "en"])
+@pytest.mark.parametrize("state", ["unregistered", "revoked_signer"])
+def test_signatures_of_others(
+    browser: Browser, others_site: str, people: Pki, tmp_path: Path, state: str, lang: str
+) -> None:
+    file = tmp_path / "dokumen.pdf"
+
+    def sign() -> bytes:
+        if state == "unregistered":
+            return signed_pdf(stamped=NOW)
+        serial = people.officer.certificate.serial_number
+        revoked = revocation_list(people.ca, {serial: NOW - timedelta(days=5)})
+        return with_validation_data(signed_pdf(), [revoked])
+
+    # The browser's event loop runs in this thread, and signing wants one of its own.
+    with ThreadPoolExecutor(1) as elsewhere:
+        file.write_bytes(elsewhere.submit(sign).result())
+    upload_and_check(browser, others_site, file, state, lang)
+
+
+@pytest.mark.parametrize("lang", ["id", "en"])
+def test_a_file_while_the_register_is_silent(
+    browser: Browser, silent_site: str, made: Made, lang: str
+) -> None:
+    upload_and_check(browser, silent_site, made.samples / "asli.pdf", "unavailable", lang)
+
+
+def upload_and_check(browser: Browser, site: str, file: Path, state: str, lang: str) -> None:
     with watched(browser, site) as page:
         page.goto(f"{site}/?lang={lang}")
         page.set_input_files("#file", file)
