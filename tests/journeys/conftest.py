@@ -23,7 +23,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make_data(tmp_path_factory.getbasetemp() / "public-site")
 
 
-@pytest.fixture(scope="session")
+# Of the package, not of the session: while it is open, its event loop runs in this thread, and
+# whatever wants one of its own (such as signing with pyHanko) could not be tested.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if shutil.which(_CHROMIUM) is None:
         missing("Chromium", "apt install chromium")
