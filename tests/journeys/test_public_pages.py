@@ -50,7 +50,13 @@ def watched(browser: Browser, site: str, **context: object) -> Iterator[Page]:
     page.on("console", lambda message: noise.append(message.text))
     page.on("pageerror", lambda error: noise.append(str(error)))
     page.on("request", lambda request: None if request.url.startswith(site) else noise.append(request.url))
-    page.on("requestfailed", lambda request: noise.append(f"failed: {request.url}"))
+    # A picture that was still on its way when the page was left is aborted; that is no failure.
+    page.on(
+        "requestfailed",
+        lambda request: (
+            None if request.failure == "net::ERR_ABORTED" else noise.append(f"failed: {request.url}")
+        ),
+    )
     yield page
     opened.close()
     # A browser reports each status of 400 and more as an error; those statuses are meant.
