@@ -22,7 +22,12 @@ def server(data: Path) -> Iterator[int]:
     """The web process of `absah serve` on a free port."""
     port = free_port()
     environment = {**os.environ, "ABSAH_DATA": str(data)}
-    process = subprocess.Popen([sys.executable, "-m", "signer", "web", "--port", str(port)], env=environment)
+    # It logs a line for each check, which would stand between the rows of the table.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "signer", "web", "--port", str(port)],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_for(lambda: answers(port), 60)
         yield port
