@@ -93,11 +93,13 @@ class Register:
             Conflict: the idempotency key belongs to another request, or the holder may not have
                 another document of this family. Nothing is recorded and no number consumed.
         """
+        # Slow on purpose, so not while everybody else waits for the write lock.
+        name = compare.digest_name(new.holder_name)
         try:
             with transaction(self.engine) as connection:
                 earlier = _earlier_request(connection, agency.id, client, idempotency_key, request_sha256)
                 return earlier or self._insert(
-                    connection, agency, regency, client, idempotency_key, request_sha256, new
+                    connection, agency, regency, client, idempotency_key, request_sha256, new, name
                 )
         except (IntegrityError, Conflict):
             # The same key, at the same moment, committed before us: its answer is ours. Without a look
@@ -116,6 +118,7 @@ class Register:
         idempotency_key: str,
         request_sha256: str,
         new: NewDocument,
+        name: tuple[bytes, bytes],
     ) -> Accepted:
         document_id = str(uuid.uuid4())
         holder = self.vault.keyed_hash(connection, agency.id, "holder", *new.holder)
@@ -202,7 +205,7 @@ class Register:
                     "officer_id": new.predecessor.officer_id,
                 },
             )
-        salt, name_digest = compare.digest_name(new.holder_name)
+        salt, name_digest = name
         connection.execute(
             insert(public_record),
             {
