@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from storage.reading import Document
 from storage.units import Officer, Unit
 from templates.catalogue import DocumentType
 from templates.render import Letterhead, Page, Signatory
@@ -62,5 +63,27 @@ def compose(
         ),
         created=created,
         specimen=specimen,
+        development=development,
+    )
+
+
+def compose_document(
+    document_type: DocumentType, document: Document, *, created: datetime, development: bool
+) -> Page:
+    """The page of an accepted document, all of it as step 1 fixed it."""
+    return compose(
+        document_type,
+        document.fields,
+        number=document.number,
+        code=document.code,
+        url=document.url,
+        issued_on=document.issued_on,
+        valid_from=document.valid_from,
+        valid_until=document.valid_until,
+        agency=document.agency,
+        regency=document.regency,
+        officers=tuple(slot.officer for slot in document.slots),
+        created=created,
+        specimen=document.specimen,
         development=development,
     )

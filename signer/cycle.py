@@ -16,7 +16,7 @@ from typing import Protocol
 from keys.provider import KeyRing
 from keys.software import usable
 from signer import signature
-from signer.composition import compose
+from signer.composition import compose_document
 from signer.timestamp import TimeStampAuthority
 from storage import queue, steps
 from storage.archive import Archive, final_key, staging_key
@@ -164,33 +164,12 @@ def _freeze(workshop: Workshop, document: Document, held: Claim, slot: Slot) -> 
                 "The template changed after the request was accepted; annul the document and request it anew."
             )
         rendered = workshop.renderer.render(
-            compose(
-                document_type,
-                document.fields,
-                number=document.number,
-                code=document.code,
-                url=document.url,
-                issued_on=document.issued_on,
-                valid_from=document.valid_from,
-                valid_until=document.valid_until,
-                agency=document.agency,
-                regency=document.regency,
-                officers=tuple(each.officer for each in document.slots),
-                created=at,
-                specimen=document.specimen,
-                development=workshop.development,
-            )
+            compose_document(document_type, document, created=at, development=workshop.development)
         )
         base = rendered.pdf
         fields = tuple(
-            signature.SignatureField(
-                name=_field_name(box.ordinal),
-                page=box.page,
-                x0=box.x0,
-                y0=box.y0,
-                x1=box.x1,
-                y1=box.y1,
-                tooltip=f"Tanda tangan elektronik {document.slots[box.ordinal - 1].officer.office}",
+            signature.SignatureField.over(
+                box, f"Tanda tangan elektronik {document.slots[box.ordinal - 1].officer.office}"
             )
             for box in rendered.boxes
         )
@@ -244,7 +223,3 @@ def _clear_staging(workshop: Workshop, held: Claim, document: Document) -> None:
 
 def _staging(held: Claim, sha256: str) -> str:
     return staging_key(held.agency_id, held.document_id, sha256)
-
-
-def _field_name(ordinal: int) -> str:
-    return f"Signature{ordinal}"

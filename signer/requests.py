@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from signer.composition import compose
 from storage import code
 from storage.database import transaction
 from storage.new_document import Accepted, NewDocument, NewSlot, Override, Predecessor
+from storage.records import day_in
 from storage.register import Register
 from storage.units import (
     Client,
@@ -116,7 +116,7 @@ def accept(
             code="TYPE_NOT_OFFERED",
         )
 
-    issued_on = desk.clock().astimezone(ZoneInfo(agency.zone)).date()
+    issued_on = day_in(agency.zone, desk.clock())
     _check(document_type, request, issued_on)
     fields = document_type.clean(request.fields)
     valid_from, valid_until = document_type.validity(issued_on, request.valid_from, fields)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.database import sqlite_url
 from storage.vocabulary import Misconfigured
+from verifier.settings import check_public_url
 
 
 class Settings(BaseSettings):
@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         return self.master_key_file or self.data / "secrets" / "master.key"
 
     @property
+    def keys_folder(self) -> Path:
+        """The development PKI."""
+        return self.data / "keys"
+
+    @property
     def trust_folder(self) -> Path:
         """The folder of trusted roots in effect."""
         return self.trust or self.data / "trust"
@@ -86,9 +91,7 @@ def load_settings(**changes: object) -> Settings:
 
 def _check_together(settings: Settings) -> None:
     if settings.public_url is not None:
-        parts = urlsplit(settings.public_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
-            raise Misconfigured("ABSAH_PUBLIC_URL has to be like https://cek.example.go.id, without a path.")
+        check_public_url(settings.public_url)
     if settings.development:
         return
     missing = [

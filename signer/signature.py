@@ -30,6 +30,7 @@ from pyhanko.sign.signers.pdf_byterange import SignatureObject
 from keys.cms import ID_DATA, signed_attributes, signed_data
 from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, SigningKey
 from storage.vocabulary import AbsahError
+from templates.render import SlotBox
 
 ByteRange = tuple[int, int, int, int]
 
@@ -67,6 +68,11 @@ class SignatureField:
     x1: float
     y1: float
     tooltip: str
+
+    @classmethod
+    def over(cls, box: SlotBox, tooltip: str) -> SignatureField:
+        """The field of a slot, over the block that the template drew for it."""
+        return cls(f"Signature{box.ordinal}", box.page, box.x0, box.y0, box.x1, box.y1, tooltip)
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,12 @@ def open_keys(settings: Settings) -> KeyRing:
         return SoftwareKeyRing.open(settings.keys_file)
     if not settings.development:
         raise Misconfigured("In production ABSAH_KEYS_FILE has to list the signing keys.")
-    return DevelopmentKeyRing.open(settings.data / "keys")
+    return DevelopmentKeyRing.open(settings.keys_folder)
 
 
 def development_transport(settings: Settings) -> Callable[[bytes], bytes] | None:
     """The development TSA called in this process, for commands that sign without `serve` running."""
     if settings.tsa_url is not None or not settings.development:
         return None
-    key = DevelopmentKeyRing.open(settings.data / "keys").timestamp_key()
+    key = DevelopmentKeyRing.open(settings.keys_folder).timestamp_key()
     return DevelopmentTimeStampAuthority(key).respond

@@ -9,6 +9,11 @@ from zoneinfo import ZoneInfo
 from storage.vocabulary import Status
 
 
+def day_in(zone: str, moment: datetime) -> date:
+    """The calendar day of ``moment`` (aware) in an IANA ``zone``: what every date of a document means."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
 @dataclass(frozen=True)
 class Issuer:
     """The agency that issued a document, and how to reach it; from our settings, never from a file."""
@@ -53,7 +58,7 @@ class PublicRecord:
 
     def today(self, now: datetime) -> date:
         """The calendar day of ``now`` (aware) where the agency is."""
-        return now.astimezone(ZoneInfo(self.zone)).date()
+        return day_in(self.zone, now)
 
     def status(self, now: datetime) -> Status:
         """The one answer of the register at ``now``; precedence as in docs/verify-cycle.md."""

@@ -10,12 +10,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from storage import audit
 from storage.database import transaction
+from storage.records import day_in
 from storage.register import Register, add_to_outbox
 from storage.rows import row_of
 from storage.tables import approval, document, document_relation, now_ms, public_record, status_event
@@ -251,4 +251,4 @@ def _where(statement: Any, agency_id: str, document_id: str) -> Any:
 
 
 def _today(row: RowMapping) -> date:
-    return datetime.now(UTC).astimezone(ZoneInfo(row["zone"])).date()
+    return day_in(row["zone"], datetime.now(UTC))

@@ -11,13 +11,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, select, update
 
 from storage import audit, status
 from storage.database import database_time, transaction
 from storage.queue import Claim, advance
+from storage.records import day_in
 from storage.register import Register, add_to_outbox
 from storage.rows import row_of
 from storage.tables import (
@@ -217,7 +217,7 @@ def record_issue(register: Register, held: Claim) -> Claim:
                 "at": at,
             },
         )
-        today = _today(row["zone"])
+        today = day_in(row["zone"], datetime.now(UTC))
         status.add_event(connection, held.agency_id, held.document_id, "issued", row["issued_on"])
         connection.execute(_PUBLISH, {"of_code": row["code"]})
         _supersede_predecessor(connection, row, today)
@@ -268,7 +268,3 @@ def _named(held: Claim, ordinal: int | None = None) -> dict[str, Any]:
     """The parameters that name the claimed document, and one of its slots."""
     of = {"of_agency": held.agency_id, "of_document": held.document_id}
     return of if ordinal is None else {**of, "of_ordinal": ordinal}
-
-
-def _today(zone: str) -> date:
-    return datetime.now(UTC).astimezone(ZoneInfo(zone)).date()

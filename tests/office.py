@@ -15,7 +15,6 @@ from sqlalchemy import select
 from keys.development import DevelopmentKeyRing, OfficerSubject, create
 from signer import problems
 from signer.app import add_agency_side
-from signer.commands.data import keys_folder
 from signer.commands.operate import add_units
 from signer.cycle import Workshop
 from signer.parts import open_archive, open_desk, open_register
@@ -107,11 +106,11 @@ def make_office(data: Path, described: Path = REGENCIES, **settings: Any) -> Off
         signers = connection.execute(select(officer).where(officer.c.key_id.is_not(None))).all()
     register.engine.dispose()
     create(
-        keys_folder(made),
+        made.keys_folder,
         [OfficerSubject(each.key_id, each.name, each.office, "Kabupaten Contoh") for each in signers],
     )
     made.trust_folder.mkdir(exist_ok=True)
-    for anchor in DevelopmentKeyRing.open(keys_folder(made)).anchors():
+    for anchor in DevelopmentKeyRing.open(made.keys_folder).anchors():
         (made.trust_folder / "root.pem").write_bytes(anchor.public_bytes(Encoding.PEM))
     return open_office(made, keys)
 

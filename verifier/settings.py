@@ -96,6 +96,17 @@ def load_settings() -> VerifierSettings:
     return settings
 
 
+def check_public_url(url: str) -> None:
+    """Refuse an address that no QR code could be built on; both sides read the same setting.
+
+    Raises:
+        Misconfigured: it is no web address, or has a path.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+        raise Misconfigured("ABSAH_PUBLIC_URL has to be like https://cek.example.go.id, without a path.")
+
+
 def _check_together(settings: VerifierSettings) -> None:
     try:
         ZoneInfo(settings.zone)
@@ -106,10 +117,8 @@ def _check_together(settings: VerifierSettings) -> None:
             ip_network(proxy, strict=False)
     except ValueError as error:
         raise Misconfigured("ABSAH_PROXIES has to be a list of addresses or networks.") from error
-    parts = urlsplit(settings.public_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
-        raise Misconfigured("ABSAH_PUBLIC_URL has to be like https://cek.example.go.id, without a path.")
-    if not settings.development and parts.scheme != "https":
+    check_public_url(settings.public_url)
+    if not settings.development and urlsplit(settings.public_url).scheme != "https":
         raise Misconfigured("In production ABSAH_PUBLIC_URL has to begin with https://.")
     if settings.metrics_port == settings.port:
         raise Misconfigured(

@@ -28,11 +28,6 @@ def samples_folder(settings: Settings) -> Path:
     return settings.data / "samples"
 
 
-def keys_folder(settings: Settings) -> Path:
-    """The development PKI."""
-    return settings.data / "keys"
-
-
 def read_json(file: Path) -> Any:
     """A JSON file of the data folder; None where there is none."""
     return json.loads(file.read_text()) if file.exists() else None

@@ -60,11 +60,10 @@ def web(host: str, port: int) -> None:
 def development_tsa(port: int) -> None:
     """Serve the development PKI's time-stamp authority on the loopback interface."""
     from keys.timestamp_server import serve as serve_timestamps
-    from signer.commands.data import keys_folder
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _follow_supervisor()
-    serve_timestamps(keys_folder(load_settings()), "127.0.0.1", port)
+    serve_timestamps(load_settings().keys_folder, "127.0.0.1", port)
 
 
 def _follow_supervisor() -> None:

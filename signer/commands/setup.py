@@ -17,7 +17,6 @@ import click
 from signer.commands.data import (
     DEFAULT_URL,
     first_run_file,
-    keys_folder,
     make_folder,
     samples_folder,
     specimens_file,
@@ -118,7 +117,7 @@ def _make_agencies(settings: Settings) -> list[dict[str, str]]:
         }
     register.engine.dispose()
     create(
-        keys_folder(settings),
+        settings.keys_folder,
         [
             OfficerSubject(
                 key_id=str(head.key_id),
@@ -132,7 +131,7 @@ def _make_agencies(settings: Settings) -> list[dict[str, str]]:
         ],
     )
     settings.trust_folder.mkdir(parents=True, exist_ok=True)
-    for anchor in DevelopmentKeyRing.open(keys_folder(settings)).anchors():
+    for anchor in DevelopmentKeyRing.open(settings.keys_folder).anchors():
         (settings.trust_folder / "development-root.pem").write_bytes(anchor.public_bytes(Encoding.PEM))
     return [
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from keys.development import create_stranger
 from signer import signature
-from signer.commands.data import keys_folder
-from signer.composition import compose
+from signer.composition import compose_document
 from signer.cycle import Workshop
 from signer.parts import open_desk
 from signer.requests import Desk, IssueRequest, Replacement, accept
@@ -218,7 +217,7 @@ def write_samples(studio: Studio, specimens: list[Specimen], folder: Path) -> No
 
 
 def _altered(pdf: bytes) -> bytes:
-    """The file with another title: an update after the signature, as any PDF editor would write."""
+    """The file with its page turned: an update after the signature, as any PDF editor would write."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf), strict=False)
     page = writer.root["/Pages"]["/Kids"][0]
     page["/Rotate"] = generic.NumberObject(180)
@@ -232,33 +231,20 @@ def _unregistered_page(studio: Studio, like: Specimen) -> Any:
     """A page that looks like the specimen and whose code nobody registered."""
     document = read_document(studio.desk.register, like.agency_id, like.id)
     invented = code.draw()
-    page = compose(
+    page = compose_document(
         studio.desk.catalogue.get(document.type),
-        document.fields,
-        number=document.number,
-        code=invented,
-        url=studio.desk.url(invented),
-        issued_on=document.issued_on,
-        valid_from=document.valid_from,
-        valid_until=document.valid_until,
-        agency=document.agency,
-        regency=document.regency,
-        officers=tuple(slot.officer for slot in document.slots),
+        replace(document, code=invented, url=studio.desk.url(invented)),
         created=datetime.now(UTC),
-        specimen=True,
         development=True,
     )
     return studio.desk.renderer.render(page)
 
 
 def _signed_by_a_stranger(studio: Studio, rendered: Any) -> bytes:
-    key = create_stranger(keys_folder(studio.settings) / "stranger")
-    box = rendered.boxes[0]
+    key = create_stranger(studio.settings.keys_folder / "stranger")
     frozen = signature.freeze(
         rendered.pdf,
-        fields=(
-            signature.SignatureField("Signature1", box.page, box.x0, box.y0, box.x1, box.y1, "Tanda tangan"),
-        ),
+        fields=(signature.SignatureField.over(rendered.boxes[0], "Tanda tangan"),),
         slot=1,
         certify=True,
         signer_name="Orang asing",

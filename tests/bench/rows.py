@@ -147,10 +147,7 @@ class Bench:
         folder = self._folder / algorithm
         create(folder, [OfficerSubject("bench", "Bench", "Bench", "Bench", algorithm)])
         key = DevelopmentKeyRing.open(folder).key("bench")
-        box = pdf.boxes[0]
-        field = signature.SignatureField(
-            "Signature1", box.page, box.x0, box.y0, box.x1, box.y1, "Tanda tangan"
-        )
+        field = signature.SignatureField.over(pdf.boxes[0], "Tanda tangan")
         peer = self._simple_signer(key)
 
         def ours() -> None:

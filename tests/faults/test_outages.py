@@ -21,7 +21,6 @@ from sqlalchemy.pool import QueuePool
 
 from keys.development import DevelopmentKeyRing
 from keys.timestamp_server import DevelopmentTimeStampAuthority
-from signer.commands.data import keys_folder
 from signer.timestamp import REPLY_TYPE
 from signer.worker import run, sweep, work_on_next
 from signer.workshop import open_workshop
@@ -98,7 +97,7 @@ class Authority:
     """A time-stamp authority over HTTP that answers as it is told."""
 
     def __init__(self, office: Office) -> None:
-        self._key = DevelopmentKeyRing.open(keys_folder(office.settings)).timestamp_key()
+        self._key = DevelopmentKeyRing.open(office.settings.keys_folder).timestamp_key()
         self.answer: Callable[[bytes], Answer] = self.honest
 
     def honest(self, query: bytes) -> Answer:
