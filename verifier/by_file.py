@@ -47,8 +47,10 @@ from verifier.pdf_structure import (
     SignedRange,
     StructureFault,
     asks_too_much,
+    is_white,
     last_end,
     read_signed_range,
+    signed_ends,
 )
 from verifier.report import FileAnswer, Observation, printable
 from verifier.signature import (
@@ -71,6 +73,9 @@ _LIMITS = DecodeLimits(
 )
 _MAXIMUM_SIGNATURES = 200
 _MAXIMUM_CONTENTS = 4 * _MIB
+_MAXIMUM_ATTEMPTS = 8
+# ISO 32000-1, annex H.3.4.4: readers look for the end in the last 1024 bytes, so a short tail breaks nothing.
+_SEARCHED_FOR_END = 1024
 
 
 class _Limit(Exception):
@@ -195,18 +200,32 @@ def _inspect_pdf(
 
 
 def _open(pdf: bytes) -> tuple[PdfFileReader, bool]:
-    """The file, and whether it is complete.
+    """The file as its last complete revision, and whether that is all of it.
 
-    Where its end is broken it is opened as its last complete revision; what stands behind that one is then
-    unsigned and judged in step 5.
+    What stands behind that revision is unsigned and judged in step 5. It is never given to the library,
+    which would go through it byte by byte. Where the last end leads nowhere, or back to before a signature as
+    that of an appended copy does, the file is opened as a revision that its signatures cover.
     """
-    try:
-        return PdfFileReader(BytesIO(pdf), strict=False, decode_limits=_LIMITS), True
-    except PdfReadError:
-        end = last_end(pdf)
-        if end is None or end == len(pdf):
-            raise
-        return PdfFileReader(BytesIO(pdf[:end]), strict=False, decode_limits=_LIMITS), False
+    last = last_end(pdf)
+    signed = signed_ends(pdf, _MAXIMUM_ATTEMPTS)
+    readers: dict[int, PdfFileReader] = {}
+    failed: Exception = PdfReadError("No revision is complete.")
+    for end in dict.fromkeys([*([last] if last is not None else []), *signed]):
+        try:
+            reader = PdfFileReader(BytesIO(pdf[:end]), strict=False, decode_limits=_LIMITS)
+            _ = reader.root
+        except (PdfReadError, ValueError, KeyError, TypeError, AssertionError) as error:
+            failed = error
+            continue
+        readers[end] = reader
+        start: int = reader.last_startxref  # type: ignore[assignment]  # set once the file is open
+        if not any(start < other < end for other in signed):
+            break
+    else:
+        if not readers:
+            raise failed
+        end = next(iter(readers))
+    return readers[end], len(pdf) - end < _SEARCHED_FOR_END or is_white(pdf, end)
 
 
 def _picture_answer(picture: bytes) -> FileAnswer:

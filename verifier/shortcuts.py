@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from asn1crypto import x509
 from pyhanko.pdf_utils import generic, misc
+from pyhanko.pdf_utils import reader as pdf_reader
 
 from verifier.pdf_structure import WHITE_SPACE
 
@@ -32,6 +33,7 @@ _read_hex_string = generic.read_hex_string_from_stream
 _read_token = misc.read_until_delimiter
 _decode_name = generic._decode_name
 _prepare_name = x509.NameTypeAndValue._ldap_string_prep
+_read_line = pdf_reader.read_next_end_line
 
 
 def install() -> None:
@@ -40,6 +42,7 @@ def install() -> None:
     generic.read_until_delimiter = read_token  # type: ignore[attr-defined]  # an import of theirs
     generic._decode_name = decode_name
     x509.NameTypeAndValue._ldap_string_prep = prepare_name
+    pdf_reader.read_next_end_line = read_line_backwards
 
 
 def read_hex_string(stream: IO[bytes]) -> Any:
@@ -102,3 +105,23 @@ def prepare_name(attribute: x509.NameTypeAndValue, text: Any) -> str:
 def _remembered(text: str) -> str:
     prepared: str = _prepare_name(None, text)
     return prepared
+
+
+def read_line_backwards(stream: IO[bytes]) -> bytes:
+    """The line that ends where ``stream`` stands, which is left at the end of the line before.
+
+    The library's own takes a step of Python for each byte, and a stranger's last line may have millions.
+    Ends of line in a row count as one here, which the library does for two.
+
+    Raises:
+        PdfReadError: the file begins with this line.
+    """
+    last = stream.tell()
+    stream.seek(0)
+    ahead = stream.read(last + 1)
+    before = max(ahead.rfind(b"\n"), ahead.rfind(b"\r"))
+    end = len(ahead[:before].rstrip(b"\r\n")) if before > 0 else 0
+    if end == 0:
+        raise misc.PdfReadError("The file has no line before this one.")
+    stream.seek(end - 1)
+    return ahead[before + 1 :]

@@ -12,6 +12,8 @@ from asn1crypto import x509
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils import reader as pdf_reader
+from pyhanko.pdf_utils.misc import PdfReadError
 
 import verifier.by_file  # noqa: F401 - which installs them
 from verifier import shortcuts
@@ -114,7 +116,33 @@ def test_a_name_is_prepared_as_by_the_library(text: str | None) -> None:
     assert ours == _outcome(lambda: shortcuts._prepare_name(attribute, text))
 
 
+@given(
+    lines=st.lists(
+        st.binary(max_size=20).map(lambda line: line.translate(None, b"\r\n") or b"x"), min_size=1
+    ),
+    ends=st.sampled_from([b"\n", b"\r\n", b"\r"]),
+)
+def test_a_line_is_read_backwards_as_by_the_library(lines: list[bytes], ends: bytes) -> None:
+    data = ends.join([b"%PDF-1.7", *lines])
+
+    def read_all(read: Callable[[BytesIO], bytes]) -> list[bytes]:
+        stream = BytesIO(data)
+        stream.seek(-1, 2)
+        return [read(stream) for _ in lines]
+
+    assert read_all(shortcuts.read_line_backwards) == read_all(shortcuts._read_line)
+
+
+@pytest.mark.parametrize("data", [b"only one", b"\nonly one", b"\r\n\r\nonly one"])
+def test_before_the_first_line_there_is_none(data: bytes) -> None:
+    stream = BytesIO(data)
+    stream.seek(-1, 2)
+    with pytest.raises(PdfReadError):
+        shortcuts.read_line_backwards(stream)
+
+
 def test_the_check_uses_them() -> None:
+    assert pdf_reader.read_next_end_line is shortcuts.read_line_backwards
     assert generic.read_hex_string_from_stream is shortcuts.read_hex_string
     assert generic.read_until_delimiter is shortcuts.read_token
     assert generic._decode_name is shortcuts.decode_name
