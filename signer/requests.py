@@ -17,7 +17,9 @@ from typing import Any
 from signer.composition import compose
 from storage import code
 from storage.database import transaction
+from storage.limits import DOUBTFUL, ORDINAL_IN_USE, unneeded_override
 from storage.new_document import Accepted, NewDocument, NewSlot, Override, Predecessor
+from storage.place import normal_place
 from storage.records import day_in
 from storage.register import Register
 from storage.units import (
@@ -97,6 +99,7 @@ def accept(
         Conflict: the key was used for another request, or a rule of the register forbids it.
         NotFound: no such type, officer or predecessor.
     """
+    _check_overrides(request.overrides)
     fingerprint = _fingerprint(request, replacement)
     earlier = desk.register.earlier_request(client.agency_id, client.id, idempotency_key, fingerprint)
     if earlier is not None:
@@ -117,8 +120,7 @@ def accept(
         )
 
     issued_on = day_in(agency.zone, desk.clock())
-    _check(document_type, request, issued_on)
-    fields = document_type.clean(request.fields)
+    fields = _read_fields(document_type, request, issued_on)
     valid_from, valid_until = document_type.validity(issued_on, request.valid_from, fields)
     if valid_until is not None and valid_until < issued_on and not request.specimen:
         raise InvalidRequest(
@@ -136,7 +138,7 @@ def accept(
         issued_on=issued_on,
         valid_from=valid_from,
         valid_until=valid_until,
-        retain_until=_years_after(valid_until or issued_on, document_type.retention_years),
+        retain_until=document_type.retain_until(issued_on, valid_until),
         slots=tuple(
             NewSlot(slot.role, slot.kind, officer)
             for slot, officer in zip(document_type.slots, officers, strict=True)
@@ -146,7 +148,9 @@ def accept(
         fields=fields,
         holder_name=str(fields[document_type.holder_name]),
         holder=tuple(_plain(fields.get(name)) for name in document_type.limits.holder),
-        place=tuple(_plain(fields.get(name)) for name in document_type.limits.place),
+        place=tuple(
+            normal_place(str(fields.get(name) or ""), regency.name) for name in document_type.limits.place
+        ),
         max_in_force=document_type.limits.max_in_force,
         one_per_place=bool(document_type.limits.place),
         recipient=request.recipient,
@@ -159,6 +163,7 @@ def accept(
             Override(override.code, override.reason, responsible.id) for override in request.overrides
         ),
         url=desk.url,
+        ordinal=document_type.limits.ordinal,
     )
     _render_for_trial(desk, document_type, new, agency, regency, officers)
     return desk.register.accept(agency, regency, client.id, idempotency_key, fingerprint, new)
@@ -212,18 +217,41 @@ def _render_for_trial(
     )
 
 
-def _check(document_type: DocumentType, request: IssueRequest, issued_on: date) -> None:
-    overridden = frozenset(override.code for override in request.overrides)
-    problems = document_type.check(request.fields, issued_on=issued_on, overridden=overridden)
+def _check_overrides(overrides: tuple[AcceptedWarning, ...]) -> None:
+    """An override is an officer's statement on the record: one for each code, with words in it."""
+    problems = []
+    seen = set()
+    for index, override in enumerate(overrides):
+        if not any(character.isalnum() for character in override.reason):
+            message = "Say why the value is genuine; this reason stays on record."
+            problems.append(FieldProblem(f"/overrides/{index}/reason", "REASON_MISSING", message))
+        if override.code in seen:
+            message = "This code is confirmed twice; keep one reason."
+            problems.append(FieldProblem(f"/overrides/{index}/code", "OVERRIDE_TWICE", message))
+        seen.add(override.code)
+    if problems:
+        raise InvalidRequest("The overrides cannot be used as they are.", tuple(problems))
+
+
+def _read_fields(document_type: DocumentType, request: IssueRequest, issued_on: date) -> Mapping[str, Any]:
+    """The fields as they are stored; every doubt in them is one that an officer confirmed, and no other."""
+    fields, found = document_type.read(request.fields, issued_on=issued_on)
+    confirmed = {override.code for override in request.overrides}
+    problems = tuple(each for each in found if not (each.overridable and each.code in confirmed))
     if problems:
         only_warnings = all(problem.overridable for problem in problems)
         raise InvalidRequest(
-            "Some values may be wrong; correct them, or confirm each in “overrides” with an officer's reason."
-            if only_warnings
-            else "Some fields are missing or wrong; nothing was recorded.",
-            tuple(problems),
+            DOUBTFUL if only_warnings else "Some fields are missing or wrong; nothing was recorded.",
+            problems,
             code="FIELDS_DOUBTFUL" if only_warnings else "FIELDS_INVALID",
         )
+    doubtful = {each.code for each in found if each.overridable}
+    if document_type.limits.ordinal is not None:
+        doubtful.add(ORDINAL_IN_USE)  # only the register knows; it judges this override itself
+    for index, override in enumerate(request.overrides):
+        if override.code not in doubtful:
+            raise unneeded_override(index)
+    return fields
 
 
 def _fingerprint(request: IssueRequest, replacement: Replacement | None) -> str:
@@ -242,12 +270,5 @@ def _fingerprint(request: IssueRequest, replacement: Replacement | None) -> str:
 
 
 def _plain(value: object) -> str:
-    """A value as the limits compare it: without case and spacing."""
+    """What identifies a holder, as the limits compare it: without case and spacing."""
     return " ".join(str(value or "").split()).casefold()
-
-
-def _years_after(day: date, years: int) -> date:
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:  # 29 February
-        return day.replace(year=day.year + years, day=28)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from storage.new_document import NewDocument
+from storage.records import day_in
 from storage.rows import row_of
-from storage.tables import document, document_content, document_relation, public_record
-from storage.vocabulary import Conflict, DocumentState
+from storage.standing import Action, refuse_second_successor, require, standing_of
+from storage.tables import document, document_content, public_record
+from storage.vocabulary import Conflict, DocumentState, FieldProblem, InvalidRequest
+
+ORDINAL_IN_USE = "ORDINAL_IN_USE"
+"""The code of the warning about an ordinal that another document in force already has."""
+
+DOUBTFUL = "Some values may be wrong; correct them, or confirm each in “overrides” with an officer's reason."
+
+ReadFields = Callable[[str, bytes], Mapping[str, Any]]
+"""Decrypts the fields of a document: its id, and what is stored."""
 
 # Built once: building a statement costs more than running it.
 _ALIVE = (
-    select(document_content.c.place_digest)
+    select(document.c.id, document_content.c.place_digest, document_content.c.fields)
     .join(
         document,
         and_(
@@ -33,13 +47,21 @@ _ALIVE = (
 )
 
 
-def check_limits(connection: Connection, agency_id: str, new: NewDocument, holder: str, place: str) -> None:
-    """Refuse what the holder may not have: more than the type allows, or two for one place.
+def check_limits(
+    connection: Connection,
+    agency_id: str,
+    new: NewDocument,
+    holder: str,
+    place: str,
+    read_fields: ReadFields,
+) -> None:
+    """Refuse what the holder may not have: more than the type allows, two for one place or of one ordinal.
 
     Raises:
         Conflict: with the remedy; nothing is recorded.
+        InvalidRequest: the ordinal is in use and no officer accepted that; or one did without need.
     """
-    if new.max_in_force is None and not new.one_per_place:
+    if new.max_in_force is None and not new.one_per_place and new.ordinal is None:
         return
     if connection.dialect.name == "postgresql":
         # Two requests for one holder at the same moment must see each other's document.
@@ -48,53 +70,85 @@ def check_limits(connection: Connection, agency_id: str, new: NewDocument, holde
     if new.predecessor is not None:
         alive = alive.where(document.c.id != new.predecessor.document_id)
     of = {"of_agency": agency_id, "of_holder": holder, "of_family": new.family, "on": new.issued_on}
-    places = connection.scalars(alive, of).all()
-    if new.one_per_place and place in places:
+    others = connection.execute(alive, of).all()
+    if new.one_per_place and place in [other.place_digest for other in others]:
         raise Conflict(
             "The holder already has such a document for the same place. Revoke or replace that one first.",
             code="SAME_PLACE",
         )
-    if new.max_in_force is not None and len(places) >= new.max_in_force:
+    if new.max_in_force is not None and len(others) >= new.max_in_force:
         raise Conflict(
-            f"The holder already has {len(places)} such documents in force; {new.max_in_force} are allowed."
+            f"The holder already has {len(others)} such documents in force; {new.max_in_force} are allowed."
             " Revoke or replace one first.",
             code="TOO_MANY_IN_FORCE",
         )
+    if new.ordinal is not None:
+        given = new.fields[new.ordinal]
+        repeated = any(read_fields(other.id, other.fields).get(new.ordinal) == given for other in others)
+        _check_ordinal(new, new.ordinal, repeated)
 
 
-def check_predecessor(connection: Connection, agency_id: str, document_id: str, document_type: str) -> None:
-    """Refuse to replace what is not issued, not of this type, or already being replaced.
+def _check_ordinal(new: NewDocument, field: str, repeated: bool) -> None:
+    """A repeated ordinal can be genuine (who has two professions counts each from 1): a warning."""
+    accepted = [n for n, override in enumerate(new.overrides) if override.code == ORDINAL_IN_USE]
+    if repeated and not accepted:
+        problem = FieldProblem(
+            f"/fields/{field}",
+            ORDINAL_IN_USE,
+            "The holder has a document in force with this ordinal; correct it, or confirm it with a reason.",
+            overridable=True,
+        )
+        raise InvalidRequest(
+            DOUBTFUL,
+            (problem,),
+            code="FIELDS_DOUBTFUL",
+        )
+    if accepted and not repeated:
+        raise unneeded_override(accepted[0])
+
+
+def unneeded_override(index: int) -> InvalidRequest:
+    """The refusal of an override for which nothing in the request is doubtful; ``index`` from 0."""
+    message = "Nothing in this request is doubtful in this way; remove this override."
+    return InvalidRequest(
+        "An override confirms what is not doubtful; nothing was recorded.",
+        (FieldProblem(f"/overrides/{index}/code", "OVERRIDE_NOT_NEEDED", message),),
+    )
+
+
+def same_holder(connection: Connection, agency_id: str, one: str, other: str) -> bool:
+    """Whether two documents of the agency belong to one holder, by the keyed digest that limits count by."""
+    digests = connection.scalars(
+        select(document_content.c.holder_digest).where(
+            document_content.c.agency_id == agency_id, document_content.c.document_id.in_((one, other))
+        )
+    ).all()
+    return len(set(digests)) == 1
+
+
+def check_predecessor(
+    connection: Connection, agency_id: str, document_id: str, document_type: str, holder: str
+) -> None:
+    """Refuse to replace what cannot be replaced now, is another holder's or of another type.
 
     Raises:
         Conflict: with the remedy; nothing is recorded.
     """
-    row = row_of(connection, agency_id, document_id)
-    if row["state"] != DocumentState.ISSUED:
-        raise Conflict("Only an issued document can be superseded.", code="NOT_ISSUED")
+    row = row_of(connection, agency_id, document_id, to_change=True)
     if row["type"] != document_type:
         raise Conflict("A document is superseded by one of the same type.", code="OTHER_TYPE")
     public = (
         connection.execute(select(public_record).where(public_record.c.code == row["code"])).mappings().one()
     )
-    if public["superseded_on"] is not None or public["annulled_on"] is not None:
-        raise Conflict("This document is already superseded or annulled.", code="ALREADY_ENDED")
-    pending = connection.execute(
-        select(document.c.number)
-        .join(
-            document_relation,
-            and_(
-                document_relation.c.agency_id == document.c.agency_id,
-                document_relation.c.document_id == document.c.id,
-            ),
+    require(standing_of(row["state"], public, day_in(row["zone"], datetime.now(UTC))), Action.SUPERSEDE)
+    refuse_second_successor(connection, agency_id, document_id)
+    digest = connection.scalar(
+        select(document_content.c.holder_digest).where(
+            document_content.c.agency_id == agency_id, document_content.c.document_id == document_id
         )
-        .where(
-            document_relation.c.agency_id == agency_id,
-            document_relation.c.other_id == document_id,
-            document_relation.c.kind == "supersedes",
-            document.c.state != DocumentState.VOID,
-        )
-    ).first()
-    if pending is not None:
+    )
+    if digest != holder:
         raise Conflict(
-            f"Document {pending.number} is already on its way to replace this one.", code="ALREADY_ENDED"
+            "The document to be replaced belongs to another holder; annul it and request a new one.",
+            code="OTHER_HOLDER",
         )

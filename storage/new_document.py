@@ -41,7 +41,11 @@ class Override:
 
 @dataclass(frozen=True)
 class NewDocument:
-    """Everything that step 1 fixes. ``number`` turns the sequence into the printed number."""
+    """Everything that step 1 fixes.
+
+    ``number`` turns the sequence into the printed number; ``ordinal`` names the field that says which
+    of a holder's documents this is (None: they are not counted).
+    """
 
     type: str
     family: str
@@ -66,6 +70,7 @@ class NewDocument:
     predecessor: Predecessor | None
     overrides: tuple[Override, ...]
     url: Callable[[str], str]
+    ordinal: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ moves on is in `storage.steps`, how its status changes after issue in `storage.s
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -38,7 +40,7 @@ from storage.tables import (
     signature,
 )
 from storage.units import Unit
-from storage.vocabulary import Conflict, DocumentState
+from storage.vocabulary import Conflict, DocumentState, InvalidRequest
 
 # Built once: building a statement costs more than running it. For the same reason values go beside an
 # insert, not into it.
@@ -92,6 +94,7 @@ class Register:
         Raises:
             Conflict: the idempotency key belongs to another request, or the holder may not have
                 another document of this family. Nothing is recorded and no number consumed.
+            InvalidRequest: a doubtful ordinal that no officer confirmed; the same holds.
         """
         # Slow on purpose, so not while everybody else waits for the write lock.
         name = compare.digest_name(new.holder_name)
@@ -101,7 +104,7 @@ class Register:
                 return earlier or self._insert(
                     connection, agency, regency, client, idempotency_key, request_sha256, new, name
                 )
-        except (IntegrityError, Conflict):
+        except (IntegrityError, Conflict, InvalidRequest):
             # The same key, at the same moment, committed before us: its answer is ours. Without a look
             # at the key, its document would count as another one of the same holder.
             earlier = self.earlier_request(agency.id, client, idempotency_key, request_sha256)
@@ -124,8 +127,13 @@ class Register:
         holder = self.vault.keyed_hash(connection, agency.id, "holder", *new.holder)
         place = self.vault.keyed_hash(connection, agency.id, "place", *new.holder, *new.place)
         if new.predecessor is not None:
-            check_predecessor(connection, agency.id, new.predecessor.document_id, new.type)
-        check_limits(connection, agency.id, new, holder, place)
+            check_predecessor(connection, agency.id, new.predecessor.document_id, new.type, holder)
+
+        def read_fields(other_id: str, stored: bytes) -> Mapping[str, Any]:
+            fields: Mapping[str, Any] = self.vault.decrypt(connection, agency.id, other_id, stored)
+            return fields
+
+        check_limits(connection, agency.id, new, holder, place, read_fields)
         sequence = _next_in_series(connection, agency.id, new.series)
         now = database_time(connection)
         accepted = Accepted(document_id, new.number(sequence), code.draw(), "")

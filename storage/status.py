@@ -15,9 +15,18 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from storage import audit
 from storage.database import transaction
+from storage.limits import same_holder
 from storage.records import day_in
 from storage.register import Register, add_to_outbox
 from storage.rows import row_of
+from storage.standing import (
+    Action,
+    Standing,
+    check_revocation_day,
+    refuse_second_successor,
+    require,
+    standing_of,
+)
 from storage.tables import approval, document, document_relation, now_ms, public_record, status_event
 from storage.vocabulary import Conflict, DocumentState, ReasonClass
 
@@ -77,42 +86,48 @@ def approve(register: Register, agency_id: str, document_id: str, digest: str, o
 
 
 def suspend(register: Register, agency_id: str, document_id: str, change: Change) -> None:
-    """Suspend from today until reinstated."""
+    """Suspend from today until reinstated.
+
+    Raises:
+        Conflict: `storage.standing.TRANSITIONS` does not allow it; so for each change below.
+    """
     with transaction(register.engine) as connection:
-        row, public = _issued(connection, agency_id, document_id)
-        if public["suspended_since"] is not None:
-            raise Conflict("This document is already suspended.", code="ALREADY_SUSPENDED")
-        _refuse_revoked(public)
+        row, _ = _to_change(connection, agency_id, document_id, Action.SUSPEND)
         today = _today(row)
         _write(connection, register, row, "suspended", today, change, suspended_since=today)
 
 
 def reinstate(register: Register, agency_id: str, document_id: str, change: Change) -> None:
-    """End a suspension."""
+    """End a suspension; what was decided beside it (a later revocation, a successor) stands."""
     with transaction(register.engine) as connection:
-        row, public = _issued(connection, agency_id, document_id)
-        if public["suspended_since"] is None:
-            raise Conflict("This document is not suspended.", code="NOT_SUSPENDED")
+        row, public = _to_change(connection, agency_id, document_id, Action.REINSTATE)
         _write(connection, register, row, "reinstated", _today(row), change, suspended_since=None)
+        for kind, day in (("revoked", public["revoked_from"]), ("superseded", public["superseded_on"])):
+            if day is not None:
+                # The public is told why that happens, not why the suspension ended.
+                _project(connection, row, reason_class=_last_reason(connection, row, kind))
+                break
 
 
 def revoke(
     register: Register, agency_id: str, document_id: str, change: Change, effective_on: date | None = None
 ) -> None:
-    """Revoke from a day on: today unless another is given."""
+    """Revoke from a day on: today unless another is given. A planned day can be brought forward.
+
+    Raises:
+        InvalidRequest: the day lies before the issue or after the validity.
+    """
     with transaction(register.engine) as connection:
-        row, public = _issued(connection, agency_id, document_id)
-        _refuse_revoked(public)
+        row, public = _to_change(connection, agency_id, document_id, Action.REVOKE)
         day = effective_on or _today(row)
+        check_revocation_day(public, day, _today(row))
         _write(connection, register, row, "revoked", day, change, revoked_from=day)
 
 
 def annul(register: Register, agency_id: str, document_id: str, change: Change) -> None:
     """Treat a document as never having been in force; an unissued one becomes VOID and keeps its number."""
     with transaction(register.engine) as connection:
-        row = row_of(connection, agency_id, document_id, to_change=True)
-        if _public(connection, row)["annulled_on"] is not None:
-            raise Conflict("This document is already annulled.", code="ALREADY_ANNULLED")
+        row, _ = _to_change(connection, agency_id, document_id, Action.ANNUL)
         if row["state"] != DocumentState.ISSUED:
             # The raised fence stops a worker that is busy with it at its next write.
             connection.execute(
@@ -127,14 +142,22 @@ def annul(register: Register, agency_id: str, document_id: str, change: Change) 
 def supersede_by(
     register: Register, agency_id: str, document_id: str, successor_id: str, change: Change
 ) -> None:
-    """Name an already issued document of the same type as the one that replaces this one."""
+    """Name a document in force, of the same type and holder, as the one that replaces this one.
+
+    No cycle can come to be: a successor is in force, so nothing has replaced it yet.
+
+    Raises:
+        Conflict: this one cannot be replaced; or the successor is the same document, of another type
+            or holder, or not in force.
+    """
     with transaction(register.engine) as connection:
-        row, public = _issued(connection, agency_id, document_id)
-        successor, _ = _issued(connection, agency_id, successor_id)
-        if successor["id"] == row["id"] or successor["type"] != row["type"]:
-            raise Conflict("A document is superseded by another one of the same type.", code="OTHER_TYPE")
-        if public["superseded_on"] is not None:
-            raise Conflict("This document is already superseded.", code="ALREADY_ENDED")
+        # Always in one order, so that A by B and B by A at once do not wait for each other.
+        for each in sorted({document_id, successor_id}):
+            row_of(connection, agency_id, each, to_change=True)
+        row, _ = _to_change(connection, agency_id, document_id, Action.SUPERSEDE)
+        refuse_second_successor(connection, agency_id, document_id)
+        successor = row_of(connection, agency_id, successor_id)
+        _check_successor(connection, row, successor)
         connection.execute(
             insert(document_relation).values(
                 agency_id=agency_id, document_id=successor_id, kind="supersedes", other_id=document_id,
@@ -153,6 +176,30 @@ def supersede_by(
         )
 
 
+def _check_successor(connection: Connection, row: RowMapping, successor: RowMapping) -> None:
+    wrong = None
+    if successor["id"] == row["id"]:
+        wrong = "SUCCESSOR_IS_ITSELF", "A document cannot replace itself; name its successor."
+    elif successor["type"] != row["type"]:
+        wrong = "OTHER_TYPE", "A document is superseded by one of the same type; name such a one."
+    elif not same_holder(connection, row["agency_id"], row["id"], successor["id"]):
+        wrong = "OTHER_HOLDER", "The successor belongs to another holder; name one of the same holder."
+    if wrong is not None:
+        code, message = wrong
+        raise Conflict(message, code=code)
+    today, public = _today(successor), _public(connection, successor)
+    standing = standing_of(successor["state"], public, today)
+    if standing is Standing.UNISSUED:
+        raise Conflict(
+            "The successor is not issued yet; name it again once it is.", code="SUCCESSOR_NOT_ISSUED"
+        )
+    if standing is not Standing.IN_FORCE or public["valid_from"] > today:
+        raise Conflict(
+            "The successor is not in force today, or its revocation is planned; name one that is.",
+            code="SUCCESSOR_NOT_IN_FORCE",
+        )
+
+
 def mark_superseded(
     connection: Connection,
     agency_id: str,
@@ -167,7 +214,10 @@ def mark_superseded(
     """The predecessor's side of an issue, in the successor's own transaction."""
     row = row_of(connection, agency_id, document_id)
     add_event(connection, agency_id, document_id, "superseded", on, reason_class, note, officer_id)
-    _project(connection, row, superseded_on=on, successor_number=successor_number, reason_class=reason_class)
+    # Annulled or revoked while its successor was on its way: that weighs more, and its reason stays.
+    ended = standing_of(row["state"], _public(connection, row), on) in (Standing.ANNULLED, Standing.REVOKED)
+    reason = {} if ended else {"reason_class": reason_class}
+    _project(connection, row, superseded_on=on, successor_number=successor_number, **reason)
     audit.record(connection, agency_id, officer_id or "worker", "document.superseded", document_id)
     add_to_outbox(connection, agency_id, document_id, "document.superseded")
 
@@ -223,21 +273,27 @@ def _project(connection: Connection, row: RowMapping, **values: Any) -> None:
     connection.execute(update(public_record).where(public_record.c.code == row["code"]).values(**values))
 
 
-def _issued(connection: Connection, agency_id: str, document_id: str) -> tuple[RowMapping, RowMapping]:
+def _to_change(
+    connection: Connection, agency_id: str, document_id: str, action: Action
+) -> tuple[RowMapping, RowMapping]:
+    """The document and its public record, where the table allows ``action``."""
     row = row_of(connection, agency_id, document_id, to_change=True)
     public = _public(connection, row)
-    if public["annulled_on"] is not None:
-        raise Conflict(
-            "This document is annulled; its status cannot change any more.", code="ALREADY_ANNULLED"
-        )
-    if row["state"] != DocumentState.ISSUED:
-        raise Conflict("This document is not issued yet; annul it to stop it.", code="NOT_ISSUED")
+    require(standing_of(row["state"], public, _today(row)), action)
     return row, public
 
 
-def _refuse_revoked(public: RowMapping) -> None:
-    if public["revoked_from"] is not None:
-        raise Conflict("This document is already revoked.", code="ALREADY_REVOKED")
+def _last_reason(connection: Connection, row: RowMapping, kind: str) -> str | None:
+    return connection.scalar(
+        select(status_event.c.reason_class)
+        .where(
+            status_event.c.agency_id == row["agency_id"],
+            status_event.c.document_id == row["id"],
+            status_event.c.kind == kind,
+        )
+        .order_by(status_event.c.at.desc())
+        .limit(1)
+    )
 
 
 def _public(connection: Connection, row: RowMapping) -> RowMapping:

@@ -30,6 +30,8 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # Packages come from our layout folder alone; a foreign one would be fetched while rendering.
 _FOREIGN_PACKAGE = re.compile(r'"@(?!absah/)[^"]*"')
 _LANGUAGES = ("id", "en")
+# For what is kept for good; a calendar cannot count much further.
+_LONGEST_RETENTION_YEARS = 1000
 
 
 def read_type(folder: Path) -> DocumentType:
@@ -55,6 +57,7 @@ def _build(folder: Path, settings: dict[str, Any]) -> DocumentType:
     limits = _read_limits(settings.get("limits", {}))
     validity = _read_validity(settings["validity"])
     named = [settings["holder_name"], *limits.holder, *limits.place]
+    named += [limits.ordinal] if limits.ordinal else []
     for name in [*named, *([validity.field] if validity.field else [])]:
         if name not in schema.get("required", ()):
             raise ValueError(f"the field {name!r} is named here, so fields.json has to require it")
@@ -76,7 +79,7 @@ def _build(folder: Path, settings: dict[str, Any]) -> DocumentType:
         holder_name=settings["holder_name"],
         sample=_read_json(folder / "sample.json"),
         template_hash=_hash(folder),
-        retention_years=int(settings["retention_years"]),
+        retention_years=_read_retention(settings["retention_years"]),
         numbering=Numbering(settings["number"]),
         validity_rule=validity,
     )
@@ -134,14 +137,21 @@ def _read_limits(table: Mapping[str, Any]) -> Limits:
         holder=tuple(rules.pop("holder", ())),
         max_in_force=rules.pop("max_in_force", None),
         place=tuple(rules.pop("place", ())),
+        ordinal=rules.pop("ordinal", None),
     )
     if rules:
-        raise ValueError(f"unknown limit {next(iter(rules))!r}; known: holder, max_in_force, place")
-    if (limits.max_in_force is not None or limits.place) and not limits.holder:
+        raise ValueError(f"unknown limit {next(iter(rules))!r}; known: holder, max_in_force, ordinal, place")
+    if (limits.max_in_force is not None or limits.place or limits.ordinal) and not limits.holder:
         raise ValueError("limits need “holder”, the fields that identify whom they count for")
     if limits.max_in_force is not None and limits.max_in_force < 1:
         raise ValueError("max_in_force counts from 1; leave it out for no limit")
     return limits
+
+
+def _read_retention(years: object) -> int:
+    if not isinstance(years, int) or isinstance(years, bool) or not 0 <= years <= _LONGEST_RETENTION_YEARS:
+        raise ValueError(f"retention_years is a whole number from 0 to {_LONGEST_RETENTION_YEARS}")
+    return years
 
 
 def _read_slots(tables: list[Mapping[str, Any]]) -> tuple[Slot, ...]:

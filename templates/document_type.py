@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from storage.vocabulary import FieldProblem
 from templates import fields as field_rules
 from templates.numbering import Numbering
-from templates.validity import Validity
+from templates.validity import Validity, anniversary, check_start
 
 _FORMATS = FormatChecker(formats=())
 _FORMATS.checks("date")(lambda value: not isinstance(value, str) or field_rules.read_date(value) is not None)
@@ -38,12 +38,14 @@ class Limits:
     """How many documents of a family one holder may have in force.
 
     ``holder`` and ``place`` name the fields that identify the holder and the place; one document
-    per holder and place, ``max_in_force`` per holder (None: any number).
+    per holder and place, ``max_in_force`` per holder (None: any number). ``ordinal`` names the field
+    that says which of them a document is; two in force with one ordinal are doubtful.
     """
 
     holder: tuple[str, ...] = ()
     max_in_force: int | None = None
     place: tuple[str, ...] = ()
+    ordinal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,21 +72,15 @@ class DocumentType:
     numbering: Numbering
     validity_rule: Validity
 
-    def check(
-        self, fields: object, *, issued_on: date, overridden: frozenset[str] = frozenset()
-    ) -> list[FieldProblem]:
-        """Every problem of ``fields`` at once, none whose code an officer has overridden.
-
-        Only a problem marked ``overridable`` can be left out this way.
+    def read(self, fields: object, *, issued_on: date) -> tuple[Mapping[str, Any], tuple[FieldProblem, ...]]:
+        """``fields`` as a request stores them (one spelling, photos encoded anew without metadata), and
+        every problem of them at once. Only without problems are the fields fit to be used.
         """
-        return [
-            problem
-            for problem in field_rules.find_problems(self._validator, self.schema, fields, issued_on)
-            if not (problem.overridable and problem.code in overridden)
-        ]
+        cleaned, problems = field_rules.read(self._validator, self.schema, fields, issued_on)
+        return cleaned, tuple(problems)
 
     def clean(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Checked fields as a request stores them: one spelling, photos encoded anew without metadata.
+        """Fields that are known to be good, such as the sample's, as `read` gives them.
 
         Raises:
             templates.photo.PhotoRefused: a photo cannot be used.
@@ -110,9 +106,15 @@ class DocumentType:
         """First and last day in force (None: no end); without ``valid_from``, from the date of issue.
 
         Raises:
-            InvalidRequest: the period would end before it starts.
+            InvalidRequest: the period would end before it starts, or is too far away.
         """
-        return self.validity_rule.period(valid_from or issued_on, fields)
+        start = valid_from or issued_on
+        check_start(start, issued_on)
+        return self.validity_rule.period(start, fields)
+
+    def retain_until(self, issued_on: date, valid_until: date | None) -> date:
+        """The last day on which the archive has to keep the document."""
+        return anniversary(valid_until or issued_on, self.retention_years)
 
     @cached_property
     def _validator(self) -> Draft202012Validator:

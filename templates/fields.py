@@ -25,7 +25,7 @@ from jsonschema.exceptions import ValidationError
 
 from storage.vocabulary import FieldProblem
 from templates import glyphs, identity
-from templates.photo import PhotoRefused, check_photo, clean_photo
+from templates.photo import TOO_LARGE, PhotoRefused, clean_photo
 
 ROOT = "/fields"
 FORMATS = frozenset({"date", "nik", "nip", "photo"})
@@ -41,31 +41,42 @@ _MAX_POINTER_NAME = 60
 _FEMALE = {"Perempuan": True, "Laki-laki": False}
 
 
-def find_problems(
+def read(
     validator: Draft202012Validator, schema: Mapping[str, Any], fields: object, issued_on: date
-) -> Iterator[FieldProblem]:
-    """Everything that is wrong with ``fields``, each with a JSON pointer that begins with ``/fields``."""
-    unfit = list(_unfit_for_walking(fields))
+) -> tuple[dict[str, Any], list[FieldProblem]]:
+    """``fields`` as they are stored, and everything that is wrong with them.
+
+    Each problem has a JSON pointer that begins with ``/fields``. A photo is decoded once: what its
+    check makes of it is what is stored.
+    """
+    unfit = list(_unfit_for_walking(fields, schema))
     if unfit:
-        yield from unfit
-        return
+        return {}, unfit
     normalised = normalise(fields, schema)
-    refused = set()
-    for problem in _one_per_value(
+    problems = _one_per_value(
         [*_refused_characters(normalised, schema, ROOT), *_schema_problems(validator, normalised)]
-    ):
-        refused.add(problem.pointer)
-        yield problem
-    if isinstance(normalised, dict):
-        for name, value in normalised.items():
-            field = schema["properties"].get(name)
-            pointer = _join(ROOT, name)
-            if field is not None and isinstance(value, str) and pointer not in refused:
-                yield from _meaning_problems(pointer, value, field, normalised, issued_on)
+    )
+    if not isinstance(normalised, dict):
+        return {}, problems
+    refused = {problem.pointer for problem in problems}
+    cleaned = dict(normalised)
+    for name, value in normalised.items():
+        field = schema["properties"].get(name)
+        pointer = _join(ROOT, name)
+        if field is None or not isinstance(value, str) or pointer in refused:
+            continue
+        if field.get("format") == "photo":
+            try:
+                cleaned[name] = _stored_photo(value)
+            except PhotoRefused as error:
+                problems.append(FieldProblem(pointer, error.code, error.message))
+        else:
+            problems += _meaning_problems(pointer, value, field, normalised, issued_on)
+    return cleaned, problems
 
 
 def clean(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Checked fields as they are stored: normalised, and each photo encoded anew.
+    """Fields that are known to be good as they are stored: normalised, and each photo encoded anew.
 
     Raises:
         templates.photo.PhotoRefused: a photo cannot be used.
@@ -73,8 +84,12 @@ def clean(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
     cleaned: dict[str, Any] = normalise(fields, schema)
     for name in photo_names(schema):
         if name in cleaned:
-            cleaned[name] = base64.b64encode(clean_photo(cleaned[name])).decode("ascii")
+            cleaned[name] = _stored_photo(cleaned[name])
     return cleaned
+
+
+def _stored_photo(text: str) -> str:
+    return base64.b64encode(clean_photo(text)).decode("ascii")
 
 
 def photo_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
@@ -119,8 +134,9 @@ def _normalise_text(text: str, schema: Mapping[str, Any]) -> str:
     return joined.strip(" \n")
 
 
-def _unfit_for_walking(fields: object) -> Iterator[FieldProblem]:
+def _unfit_for_walking(fields: object, schema: Mapping[str, Any]) -> Iterator[FieldProblem]:
     """Values that JSON Schema should not even see: too deep, too many, too long, not finite."""
+    photos = {_join(ROOT, name) for name in photo_names(schema)}
     pending: list[tuple[str, object, int]] = [(ROOT, fields, 0)]
     seen = 0
     while pending:
@@ -134,7 +150,10 @@ def _unfit_for_walking(fields: object) -> Iterator[FieldProblem]:
         elif isinstance(value, list):
             pending.extend((_join(pointer, str(index)), item, depth + 1) for index, item in enumerate(value))
         elif isinstance(value, str) and len(value) > _MAX_TEXT:
-            yield FieldProblem(pointer, "FIELD_LENGTH", "Shorten this text.")
+            if pointer in photos:
+                yield FieldProblem(pointer, PhotoRefused.code, TOO_LARGE)
+            else:
+                yield FieldProblem(pointer, "FIELD_LENGTH", "Shorten this text.")
         elif isinstance(value, float) and not math.isfinite(value):
             yield FieldProblem(pointer, "FIELD_NUMBER", "Give a finite number.")
         elif isinstance(value, int | float) and abs(value) > _MAX_INTEGER:
@@ -219,11 +238,6 @@ def _meaning_problems(
             yield FieldProblem(
                 pointer, "NIP_INVALID", "A NIP has 18 digits: birth date, start of service, sex, serial."
             )
-        case "photo":
-            try:
-                check_photo(value)
-            except PhotoRefused as refused:
-                yield FieldProblem(pointer, refused.code, refused.message)
     day = read_date(value)
     for word, wrong in (("x-not-before", -1), ("x-not-after", 1)):
         bound_name = field.get(word)

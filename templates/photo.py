@@ -15,6 +15,10 @@ from PIL import Image, ImageOps
 from storage.vocabulary import InvalidRequest
 
 MAX_BYTES = 2 * 1024 * 1024
+TOO_LARGE = (
+    f"The photo is larger than {MAX_BYTES // 1024 // 1024} MB; save it as JPEG with fewer pixels,"
+    " 480 × 720 are enough."
+)
 _MAX_PIXELS = 12_000_000
 _MIN_WIDTH, _MIN_HEIGHT = 200, 300
 # 4 cm at 305 dpi: what a printer can show, in about 40 kB.
@@ -29,15 +33,6 @@ class PhotoRefused(InvalidRequest):
     """The photo cannot be used as it is; the message says what to change."""
 
     code = "FIELD_PHOTO"
-
-
-def check_photo(text: str) -> None:
-    """Look at a photo without encoding it anew.
-
-    Raises:
-        PhotoRefused: as `clean_photo` does.
-    """
-    _decode(text)
 
 
 def clean_photo(text: str) -> bytes:
@@ -92,11 +87,11 @@ def _base64(text: str) -> bytes:
     bare = _DATA_URL.sub("", text, count=1)
     # Four characters stand for three bytes; line breaks may add a little.
     if len(bare) > MAX_BYTES * 3 // 2:
-        raise PhotoRefused(f"The photo is larger than {MAX_BYTES // 1024 // 1024} MB; reduce it.")
+        raise PhotoRefused(TOO_LARGE)
     try:
         data = base64.b64decode("".join(bare.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise PhotoRefused("The photo is not valid base64.") from error
     if len(data) > MAX_BYTES:
-        raise PhotoRefused(f"The photo is larger than {MAX_BYTES // 1024 // 1024} MB; reduce it.")
+        raise PhotoRefused(TOO_LARGE)
     return data

@@ -115,11 +115,73 @@ def test_a_doubtful_value_needs_an_officer_and_a_reason(office: Office) -> None:
 
 def test_limits_of_the_sip_family(office: Office) -> None:
     for n in range(3):
-        office.request(office.sample(tempat_praktik=f"Klinik {n}"), key=f"k{n}")
+        office.request(office.sample(tempat_praktik=f"Klinik {n}", sip_ke=n + 1), key=f"k{n}")
     same = office.post(DOCUMENTS, office.sample(tempat_praktik="KLINIK  1"), key="same")
     assert (same.status_code, same.json()["code"]) == (409, "SAME_PLACE")
     fourth = office.post(DOCUMENTS, office.sample(tempat_praktik="Klinik 4"), key="fourth")
     assert (fourth.status_code, fourth.json()["code"]) == (409, "TOO_MANY_IN_FORCE")
+
+
+def test_another_spelling_of_a_place_is_the_same_place(office: Office) -> None:
+    office.request()
+    for n, address in enumerate(
+        (
+            "Jl. Merdeka No. 45, Kec. Contoh Kota, Kab. Contoh.",
+            "Jalan  Merdeka 45, Kecamatan Contoh Kota",
+        )
+    ):
+        answer = office.post(DOCUMENTS, office.sample(alamat_praktik=address, sip_ke=2), key=f"same{n}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "SAME_PLACE"), address
+    elsewhere = office.sample(alamat_praktik="Jalan Merdeka Nomor 4, Kecamatan Contoh Kota", sip_ke=2)
+    assert office.post(DOCUMENTS, elsewhere, key="other").status_code == 202
+
+
+def test_which_of_three_may_repeat_only_with_an_officers_reason(office: Office) -> None:
+    office.request()
+    body = office.sample(tempat_praktik="Klinik Lain")
+    answer = office.post(DOCUMENTS, body, key="again")
+    assert (answer.status_code, answer.json()["code"]) == (422, "FIELDS_DOUBTFUL")
+    [doubt] = answer.json()["errors"]
+    assert (doubt["pointer"], doubt["code"], doubt["overridable"]) == (
+        "/fields/sip_ke", "ORDINAL_IN_USE", True,
+    )  # fmt: skip
+    body["overrides"] = [{"code": "ORDINAL_IN_USE", "reason": "Dua profesi, masing-masing SIP pertama"}]
+    assert office.request(body, key="again")["number"].startswith("503/002/")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "pointer", "code"),
+    [
+        ([("NIK_BIRTH_MISMATCH", "     ")], "/overrides/0/reason", "REASON_MISSING"),
+        ([("NIK_BIRTH_MISMATCH", "- . -")], "/overrides/0/reason", "REASON_MISSING"),
+        ([("NIK_BIRTH_MISMATCH", "\u200b" * 6)], "/overrides/0/reason", "REASON_MISSING"),
+        (
+            [("NIK_BIRTH_MISMATCH", "Sesuai akta"), ("NO_SUCH_CODE", "Sesuai akta")],
+            "/overrides/1/code",
+            "OVERRIDE_NOT_NEEDED",
+        ),
+        (
+            [("NIK_BIRTH_MISMATCH", "Sesuai akta"), ("NIK_DATE_IMPOSSIBLE", "Sesuai akta")],
+            "/overrides/1/code",
+            "OVERRIDE_NOT_NEEDED",
+        ),
+        (
+            [("NIK_BIRTH_MISMATCH", "Sesuai akta"), ("ORDINAL_IN_USE", "Sesuai akta")],
+            "/overrides/1/code",
+            "OVERRIDE_NOT_NEEDED",
+        ),
+        ([("NIK_BIRTH_MISMATCH", "Sesuai akta")] * 2, "/overrides/1/code", "OVERRIDE_TWICE"),
+    ],
+)
+def test_an_override_is_one_reason_for_one_doubt(
+    office: Office, overrides: list[tuple[str, str]], pointer: str, code: str
+) -> None:
+    body = office.sample(tanggal_lahir="1980-01-01")
+    body["overrides"] = [{"code": each, "reason": reason} for each, reason in overrides]
+    answer = office.post(DOCUMENTS, body)
+    assert answer.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
+    assert office.request(office.sample(), key="after")["number"].startswith("503/001/")
 
 
 def test_approval_names_the_bytes_that_were_seen(office: Office) -> None:
@@ -172,8 +234,11 @@ def test_superseding_by_a_new_document_and_by_an_issued_one(office: Office) -> N
     assert office.state(first["id"])["status"] == "in_force"
     office.work()
     assert office.state(first["id"])["superseded_by"] == new.json()["number"]
-    third = office.issue(office.sample(serial=7), key="third")
     second_path = f"{DOCUMENTS}/{new.json()['id']}"
+    stranger = office.issue(office.sample(serial=7), key="stranger")
+    refused = office.post(f"{second_path}/supersede", {**change, "successor": stranger["id"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "OTHER_HOLDER")
+    third = office.issue(office.sample(tempat_praktik="Klinik Ketiga", sip_ke=2), key="third")
     assert office.post(f"{second_path}/supersede", {**change, "successor": third["id"]}).status_code == 202
     assert office.state(new.json()["id"])["status"] == "superseded"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, inspect, select, text, update
@@ -10,13 +11,22 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from storage import audit, queue, status, steps, tables, units
 from storage.confidential import Vault
 from storage.database import check_version, migrate, open_database, open_database_to_read, transaction
+from storage.limits import ORDINAL_IN_USE
 from storage.lookup import Lookup
-from storage.new_document import Predecessor
+from storage.new_document import Override, Predecessor
 from storage.queue import FenceLost
 from storage.reading import read_document, read_overview
 from storage.register import Register
 from storage.status import Change
-from storage.vocabulary import Conflict, DocumentState, Misconfigured, NotFound, ReasonClass, Status
+from storage.vocabulary import (
+    Conflict,
+    DocumentState,
+    InvalidRequest,
+    Misconfigured,
+    NotFound,
+    ReasonClass,
+    Status,
+)
 from tests.agencies import TODAY, accept, add_agency, new_document
 
 NOW = datetime(2026, 3, 12, 5, tzinfo=UTC)
@@ -149,6 +159,65 @@ def test_limits_hold_within_the_family(register: Register) -> None:
     accept(register, agency, "6", place=("a",), holder=("3175024107900002",), **rules)
     status.annul(register, agency.id, first.id, CHANGE)
     accept(register, agency, "7", place=("d",), **rules)
+
+
+def confirmed(ordinal: int, *reasons: str) -> dict[str, Any]:
+    return {
+        "fields": {"nama": "Siti Aminah", "nik": "3175024107900001", "ke": ordinal},
+        "ordinal": "ke",
+        "overrides": tuple(Override(ORDINAL_IN_USE, reason, "kepala-dinas") for reason in reasons),
+    }
+
+
+def test_an_ordinal_in_use_is_doubtful_until_an_officer_confirms_it(register: Register) -> None:
+    agency = add_agency(register)
+    first = accept(register, agency, "1", place=("a",), **confirmed(1))
+    with pytest.raises(InvalidRequest) as caught:
+        accept(register, agency, "2", place=("b",), **confirmed(1))
+    assert caught.value.code == "FIELDS_DOUBTFUL"
+    [problem] = caught.value.problems
+    assert (problem.pointer, problem.code, problem.overridable) == ("/fields/ke", "ORDINAL_IN_USE", True)
+    accept(register, agency, "3", place=("b",), **confirmed(2))
+    accept(register, agency, "4", place=("c",), **confirmed(1, "Dua profesi, masing-masing SIP pertama"))
+    with pytest.raises(InvalidRequest) as caught:
+        accept(register, agency, "5", place=("d",), **confirmed(3, "Tidak perlu"))
+    assert caught.value.problems[0].code == "OVERRIDE_NOT_NEEDED"
+    accept(register, agency, "6", holder=("3175024107900002",), **confirmed(1))
+    # Whoever replaces the first takes over its ordinal.
+    other = accept(register, agency, "7", holder=("3175024107900003",), **confirmed(1))
+    issue(register, agency.id, other.id)
+    predecessor = Predecessor(other.id, ReasonClass.PLACE_CHANGED, "pindah", "kepala-dinas")
+    accept(register, agency, "8", holder=("3175024107900003",), predecessor=predecessor, **confirmed(1))
+    status.annul(register, agency.id, first.id, CHANGE)
+    with transaction(register.engine) as connection:
+        numbers = connection.scalars(select(tables.document.c.sequence)).all()
+    assert sorted(numbers) == list(range(1, 7))  # no refusal burnt one
+
+
+def test_a_retry_of_a_confirmed_ordinal_gets_its_document(register: Register) -> None:
+    agency = add_agency(register)
+    accept(register, agency, "1", place=("a",), **confirmed(1))
+    again = confirmed(2)
+    assert accept(register, agency, "2", **again) == accept(register, agency, "2", **again)
+
+
+def test_requests_at_once_with_one_key_and_ordinal_are_one_document(register: Register) -> None:
+    agency = add_agency(register)
+    answers: list[object] = []
+    barrier = threading.Barrier(8)
+
+    def call() -> None:
+        barrier.wait()
+        try:
+            answers.append(accept(register, agency, "same", **confirmed(1)).id)
+        except InvalidRequest as error:
+            answers.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(answers) == 8
+    assert len(set(answers)) == 1, answers
 
 
 def test_limits_hold_for_requests_at_the_same_moment(register: Register) -> None:
@@ -284,8 +353,10 @@ def test_every_status_and_its_way_back(register: Register) -> None:
         status.suspend(register, agency.id, accepted.id, CHANGE)
     status.reinstate(register, agency.id, accepted.id, CHANGE)
     assert state() == Status.IN_FORCE
-    status.revoke(register, agency.id, accepted.id, CHANGE, date(2099, 1, 1))
+    status.revoke(register, agency.id, accepted.id, CHANGE, date(2031, 1, 1))
     assert state() == Status.IN_FORCE
+    status.revoke(register, agency.id, accepted.id, CHANGE)
+    assert state() == Status.REVOKED
     with pytest.raises(Conflict):
         status.revoke(register, agency.id, accepted.id, CHANGE)
     status.annul(register, agency.id, accepted.id, CHANGE)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from storage.vocabulary import InvalidRequest, Misconfigured, NotFound
 from templates.catalogue import SHIPPED, Catalogue, UnknownType
-from templates.numbering import Numbering
+from templates.numbering import MAX_BYTES, Numbering, NumberTooLong
 from templates.render import Renderer
-from templates.validity import Validity
+from templates.validity import Validity, anniversary
 from tests.templates.pages import HEAD, ISSUED_ON, TYPES, catalogue, compose, text_of
 
 MARCH = date(2026, 3, 12)
@@ -44,6 +44,7 @@ def test_practice_permits_share_one_family_with_three_in_force_and_one_per_place
         assert each.limits.holder == ("nik",)
         assert each.limits.max_in_force == 3
         assert each.limits.place == ("tempat_praktik", "alamat_praktik")
+        assert each.limits.ordinal == "sip_ke"
         assert not each.approval
     research = catalogue().get("surat-keterangan-penelitian")
     assert research.approval
@@ -114,6 +115,46 @@ def test_numbers_of_one_year_differ(day: date, first: int, second: int) -> None:
 )
 def test_validity(rule: Validity, start: date, end: date | None) -> None:
     assert rule.period(start, {"sampai": "2026-07-31"}) == (start, end)
+
+
+@pytest.mark.parametrize("years", [101, -101, 7000])
+def test_a_start_beyond_the_horizon_is_refused_at_its_pointer(years: int) -> None:
+    doctor = catalogue().get("sip-dokter")
+    with pytest.raises(InvalidRequest) as refused:
+        doctor.validity(MARCH, date(min(MARCH.year + years, 9999), 12, 31), {})
+    assert [problem.pointer for problem in refused.value.problems] == ["/valid_from"]
+
+
+def test_an_end_beyond_the_horizon_is_refused_at_its_pointer() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Validity(field="sampai").period(MARCH, {"sampai": "9999-12-31"})
+    assert [problem.pointer for problem in refused.value.problems] == ["/fields/sampai"]
+
+
+@pytest.mark.parametrize("rule", [{"years": 101}, {"days": 40_000}])
+def test_a_rule_beyond_the_horizon_is_refused_when_it_is_read(rule: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="unlimited"):
+        Validity(**rule)
+
+
+def test_validity_and_retention_round_29_february_alike() -> None:
+    doctor = catalogue().get("sip-dokter")
+    leap = date(2024, 2, 29)
+    assert anniversary(leap, 5) == date(2029, 3, 1)
+    assert doctor.validity(leap, None, {})[1] == anniversary(leap, 5) - timedelta(days=1)
+    assert doctor.retain_until(leap, leap) == anniversary(leap, 10) == date(2034, 3, 1)
+    assert doctor.retain_until(leap, None) == date(2034, 3, 1)
+
+
+def test_a_number_that_does_not_fit_into_the_qr_code_is_refused() -> None:
+    doctor = catalogue().get("sip-dokter")
+    longest = "D" * (MAX_BYTES - len("503/001/SIPD//VIII/2026"))
+    assert len(doctor.number(1, date(2026, 8, 1), longest)) == MAX_BYTES
+    with pytest.raises(NumberTooLong) as refused:
+        doctor.number(1, date(2026, 8, 1), longest + "D")
+    assert refused.value.code == "NUMBER_TOO_LONG"
+    with pytest.raises(ValueError, match="fit into the QR code"):
+        Numbering("503/{sequence:03}/{agency}/{month_roman}/{year}/SURAT-IZIN-YANG-PANJANG")
 
 
 @given(st.dates(date(1990, 1, 1), date(2150, 12, 31)), st.integers(1, 30))
@@ -197,7 +238,7 @@ def test_a_type_from_outside_the_package_numbers_validates_and_draws(stalls: Pat
     assert len(loaded.types) == len(TYPES) + 1
     stall = loaded.get("izin-lapak")
     assert stall.number(7, ISSUED_ON, "KEL") == "LAPAK-2026-03-00007"
-    assert stall.check({}, issued_on=ISSUED_ON)[0].pointer == "/fields/pedagang"
+    assert stall.read({}, issued_on=ISSUED_ON)[1][0].pointer == "/fields/pedagang"
     seal = replace(HEAD, name="Kelurahan Contoh", office="Segel elektronik", nip="", rank="")
     rendered = Renderer(loaded).render(
         compose(stall, number=stall.number(7, ISSUED_ON, "KEL"), signatories=(HEAD, seal))
