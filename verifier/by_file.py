@@ -14,13 +14,14 @@ and never a good answer.
 8. Prove times, from the last time-stamp inwards.
 9. Judge each certificate at its proven time.
 10. Conclude per signature: level, indication.
-11. Read the verification code from the signed document.json.
+11. Read the verification code from the signed document.json; of a broken file, which one it once was.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -52,7 +53,7 @@ from verifier.pdf_structure import (
     read_signed_range,
     signed_ends,
 )
-from verifier.report import FileAnswer, Observation, printable
+from verifier.report import FileAnswer, Observation, is_altered, printable
 from verifier.signature import (
     Signature,
     conclude_signature,
@@ -62,6 +63,7 @@ from verifier.signature import (
     read_evidence,
     revision_of,
 )
+from verifier.traces import find_traces
 
 shortcuts.install()
 
@@ -105,8 +107,12 @@ def inspect(
     if scan.is_picture(pdf):
         return _guarded(lambda: _picture_answer(pdf))
     if b"%PDF-" not in pdf[:1024]:
-        return FileAnswer.unreadable("NOT_PDF")
-    return _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password))
+        return replace(FileAnswer.unreadable("NOT_PDF"), traces=find_traces(pdf))
+    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password))
+    if answer.readable and not any(is_altered(signature) for signature in answer.signatures):
+        # A good file may hold a document of ours as an attachment; it is not that document.
+        return answer
+    return replace(answer, traces=find_traces(pdf))
 
 
 def _guarded(answer: Any) -> FileAnswer:
@@ -185,7 +191,7 @@ def _inspect_pdf(
     # (10) Conclude per signature.
     reports = tuple(conclude_signature(signature, signatures, evidence) for signature in signatures)
 
-    # (11) The code in the signed document.json.
+    # (11) The code in the signed document.json; the traces of a broken file are read by the caller.
     code = None
     for signature, report in zip(signatures, reports, strict=True):
         if code is None and report.integrity == "intact" and report.covers != "partial":

@@ -141,7 +141,9 @@ def check(
 
 
 def _tie(answer: FileAnswer, register: _Register, hosts: Sequence[str]) -> None:
-    """Find the document that a file is about: what it signs, the code it carries, the QR code it shows."""
+    """Find the document that a file is about: what it signs, the code it carries, what a broken file once
+    signed, the QR code it shows.
+    """
     for digest in reversed(answer.byte_range_digests):
         if register.ask("digest", digest) is not None:
             register.more.append(Observation("ORIGINAL_EXTENDED"))
@@ -150,6 +152,12 @@ def _tie(answer: FileAnswer, register: _Register, hosts: Sequence[str]) -> None:
         register.same_document = False
         register.more.append(Observation("NOT_THE_ISSUED_FILE"))
         return
+    for digest in answer.traces:
+        record = register.ask("digest", digest)
+        if record is not None:
+            register.same_document = False
+            register.more.append(Observation.of("ORIGINAL_CHANGED", number=record.number))
+            return
     for text in answer.qr_codes:
         _follow_qr_code(text, register, hosts)
 

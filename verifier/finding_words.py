@@ -81,6 +81,12 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "File ini menyebut sebuah dokumen kami, tetapi bukan file yang kami terbitkan untuknya.",
         "This file names a document of ours, but is not the file that was issued for it.",
     ),
+    "ORIGINAL_CHANGED": (
+        "warning",
+        "File ini salinan yang berubah dari dokumen nomor {number}; dokumen aslinya tercatat di sini, "
+        "file ini bukan aslinya.",
+        "This is a changed copy of document {number}; the original is recorded here, this file is not it.",
+    ),
     "NO_SIGNATURE": (
         "info",
         "Tidak ada tanda tangan elektronik di dalam file.",

@@ -8,7 +8,7 @@ ISO 32000-2, 7.5 (file structure) and 12.8.1 (ByteRange).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -153,20 +153,28 @@ def last_end(pdf: bytes) -> int | None:
     return match.end() if match else None
 
 
+def claimed_ranges(pdf: bytes) -> Iterator[tuple[int, int, int]]:
+    """Where byte ranges that stand in the bytes say that a gap begins and ends, and where they end.
+
+    Nothing but that they lie inside the file is checked; a file can be full of them.
+    """
+    for match in islice(_BYTE_RANGE.finditer(pdf), _MOST_CLAIMS):
+        gap_start, gap_end, length = (int(number) for number in match.groups())
+        if gap_start < gap_end and gap_end + length <= len(pdf):
+            yield gap_start, gap_end, gap_end + length
+
+
 def signed_ends(pdf: bytes, most: int) -> list[int]:
     """Where signed revisions seem to end, the last first: ends of byte ranges around a ``/Contents`` string.
 
     Found in the bytes alone, for a file whose own end leads nowhere. At most ``most``, those claimed first.
     """
-    ends: dict[int, None] = {}
-    for match in islice(_BYTE_RANGE.finditer(pdf), _MOST_CLAIMS):
-        gap_start, gap_end, length = (int(number) for number in match.groups())
-        end = gap_end + length
-        if end <= len(pdf) and pdf[gap_start : gap_start + 1] == b"<" and pdf[gap_end - 1 : gap_end] == b">":
-            ends[end] = None
-            if len(ends) == most:
-                break
-    return sorted(ends, reverse=True)
+    ends = (
+        end
+        for gap_start, gap_end, end in claimed_ranges(pdf)
+        if pdf[gap_start : gap_start + 1] == b"<" and pdf[gap_end - 1 : gap_end] == b">"
+    )
+    return sorted(islice(dict.fromkeys(ends), most), reverse=True)
 
 
 def _skip_object(pdf: bytes, at: int) -> int | None:

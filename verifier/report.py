@@ -52,6 +52,13 @@ class SignatureReport:
     signed_at_source: Literal["timestamp", "claimed"]
 
 
+def is_altered(signature: SignatureReport) -> bool:
+    """Whether this signature says that the file is not what was signed."""
+    return (
+        signature.integrity == "broken" or signature.changes == "forbidden" or signature.covers == "partial"
+    )
+
+
 @dataclass(frozen=True)
 class Observation:
     """A finding before it has words: its stable code and the values that its sentence names."""
@@ -71,7 +78,8 @@ class FileAnswer:
 
     ``byte_range_digests`` are the SHA-256 of the bytes that each signature covers, in hex and in
     signing order. ``code`` is the verification code of ``document.json``, given only where an
-    intact signature covers it. ``qr_codes`` are the texts of the QR codes of an unsigned scan.
+    intact signature covers it. ``qr_codes`` are the texts of the QR codes of an unsigned scan. ``traces``
+    are digests like the first that a broken file still names; they vouch for nothing.
     """
 
     readable: bool
@@ -81,6 +89,7 @@ class FileAnswer:
     byte_range_digests: tuple[str, ...] = ()
     code: str | None = None
     qr_codes: tuple[str, ...] = ()
+    traces: tuple[str, ...] = ()
 
     @classmethod
     def unreadable(cls, code: str, **values: object) -> FileAnswer:
@@ -109,6 +118,7 @@ class FileAnswer:
             byte_range_digests=tuple(str(digest) for digest in data["byte_range_digests"]),
             code=data["code"],
             qr_codes=tuple(str(text) for text in data["qr_codes"]),
+            traces=tuple(str(digest) for digest in data["traces"]),
         )
 
 

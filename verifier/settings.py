@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from storage.database import sqlite_url
 from storage.vocabulary import Misconfigured
 
 _AS_JSON = ("other_hosts", "official_hosts", "proxies")
@@ -64,7 +63,7 @@ class VerifierSettings(BaseSettings):
     @property
     def database(self) -> str:
         """The database URL in effect."""
-        return self.verifier_database_url or sqlite_url(self.data / "register.db")
+        return self.verifier_database_url or f"sqlite:///{self.data / 'register.db'}"
 
     @property
     def trust_folder(self) -> Path:

@@ -10,7 +10,15 @@ from datetime import datetime
 
 from storage.records import PublicRecord
 from storage.vocabulary import Status, Verdict
-from verifier.report import FileAnswer, Finding, Observation, RegisterAnswer, Report, SignatureReport
+from verifier.report import (
+    FileAnswer,
+    Finding,
+    Observation,
+    RegisterAnswer,
+    Report,
+    SignatureReport,
+    is_altered,
+)
 from verifier.words import Lang, finding_message, finding_severity, verdict_words, words_of_record
 
 _BY_STATUS = {
@@ -51,7 +59,7 @@ def decide(
             return Verdict.UNREADABLE
         if file.unsigned or not signatures:
             return Verdict.UNSIGNED
-        if any(_is_altered(item) for item in signatures):
+        if any(is_altered(item) for item in signatures):
             return Verdict.ALTERED
         if any(item.trust == "revoked" for item in signers):
             return Verdict.REVOKED_SIGNER
@@ -126,12 +134,6 @@ def _is_open(signature: SignatureReport) -> bool:
     return signature.integrity == "undetermined" or signature.changes == "undetermined"
 
 
-def _is_altered(signature: SignatureReport) -> bool:
-    return (
-        signature.integrity == "broken" or signature.changes == "forbidden" or signature.covers == "partial"
-    )
-
-
 def _register_answer(record: PublicRecord | None, status: Status | None) -> RegisterAnswer:
     if record is None or status is None:
         return RegisterAnswer(known=False)
@@ -151,7 +153,13 @@ def _findings(observations: Iterable[Observation], lang: Lang) -> tuple[Finding,
     return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))
 
 
-_FILE_VERDICTS = (Verdict.ALTERED, Verdict.REVOKED_SIGNER, Verdict.UNTRUSTED_SIGNER, Verdict.UNSIGNED)
+_FILE_VERDICTS = (
+    Verdict.UNREADABLE,
+    Verdict.ALTERED,
+    Verdict.REVOKED_SIGNER,
+    Verdict.UNTRUSTED_SIGNER,
+    Verdict.UNSIGNED,
+)
 
 
 def _summary(heading: str, verdict: Verdict, status: Status | None, lang: Lang) -> str:

@@ -240,3 +240,46 @@ def test_a_plain_code_without_an_address(ask) -> None:  # type: ignore[no-untype
 
 def test_text_that_is_no_code_is_passed_over(ask) -> None:  # type: ignore[no-untyped-def]
     assert codes(ask(qr_picture("NIP 1987", "PNG"))) == {"NO_SIGNATURE"}
+
+
+def test_one_changed_byte_anywhere_still_leads_to_the_original(issued: bytes, ask) -> None:  # type: ignore[no-untyped-def]
+    # In the page, in both tables, in the signature itself, its byte range and its name.
+    gap_start, gap_end = byte_range_of(issued)[1:3]
+    places = {
+        *(place for place in range(40, len(issued), 97) if not gap_start < place < gap_end - 1),
+        *(issued.index(b"Tj ET") - 3, issued.index(b"startxref") + 11, issued.rindex(b"startxref") + 12),
+        *(gap_start, gap_start + 9, gap_end - 1, issued.index(b"/ByteRange") + 3),
+    }
+    for place in places:
+        flipped = issued[:place] + bytes([issued[place] ^ 1]) + issued[place + 1 :]
+        report = ask(flipped)
+        assert report.verdict in (Verdict.ALTERED, Verdict.UNREADABLE, Verdict.UNSIGNED), place
+        if report.verdict is not Verdict.UNSIGNED:
+            assert report.register is not None
+            assert (report.register.known, report.register.number) == (True, record().number), place
+            assert "status dokumen aslinya: masih berlaku" in report.summary
+            assert codes(report) & {"ORIGINAL_CHANGED", "ORIGINAL_EXTENDED"}
+
+
+def test_a_trace_is_no_evidence_in_a_good_file(issued: bytes, ask) -> None:  # type: ignore[no-untyped-def]
+    carrier = objects_to_pdf(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] >>",
+            stream(issued),
+        ]
+    )
+    report = ask(signed_pdf(carrier, stamped=NOW))
+    assert report.verdict is Verdict.UNREGISTERED
+    assert report.register is not None
+    assert not report.register.known
+    assert not codes(report) & {"ORIGINAL_CHANGED", "ORIGINAL_EXTENDED"}
+
+
+def test_a_forger_gains_nothing_by_a_trace(issued: bytes, ask, people: Pki) -> None:  # type: ignore[no-untyped-def]
+    _, first, second, _ = byte_range_of(issued)
+    stolen = b"\n/Contents " + issued[first:second]
+    report = ask(signed_pdf(by=people.stranger) + stolen)
+    assert report.verdict is Verdict.ALTERED
+    assert "ORIGINAL_CHANGED" in codes(report)
