@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, NoReturn, TypeVar
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from signer.problems import MalformedJson, TooLarge
+from signer.problems import MalformedJson, TooLarge, from_validation, pointer_to
 from storage.vocabulary import FieldProblem, InvalidRequest
 
 MAX_BYTES = 4_000_000
@@ -39,12 +41,7 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = tuple(
-            FieldProblem(
-                "/" + "/".join(_escape(str(part)) for part in each["loc"]), each["type"].upper(), each["msg"]
-            )
-            for each in error.errors(include_input=False, include_context=False)
-        )
+        problems = from_validation(error.errors(include_url=False, include_input=False))
         raise InvalidRequest("The request does not have the expected form.", problems) from None
 
 
@@ -53,20 +50,32 @@ def parse(body: bytes) -> Any:
 
     Raises:
         MalformedJson: not JSON, nested too deeply, or ambiguous.
+        InvalidRequest: a text has a character that no database keeps.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise MalformedJson("The body is not UTF-8.") from None
+        raise _malformed("The body is not UTF-8.", "JSON_ENCODING") from None
     _check_depth(text)
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
-    except MalformedJson:
-        raise
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _malformed(f"The body is not valid JSON: see {where}.", "JSON_SYNTAX") from None
     except (ValueError, RecursionError):
-        raise MalformedJson("The body is not valid JSON.") from None
-    _check_text(value, "")
+        # An integer of more digits than Python reads, for one.
+        raise _malformed("The body is not valid JSON.", "JSON_SYNTAX") from None
+    _check(value, ())
     return value
+
+
+@dataclass(frozen=True)
+class _Flaw:
+    """Stands in the parsed value where the text has no single meaning, so that the place can be named."""
+
+    code: str
+    message: str
+    key: str | None = None
 
 
 async def _read(request: Request) -> bytes:
@@ -75,7 +84,8 @@ async def _read(request: Request) -> bytes:
     async for chunk in request.stream():
         size += len(chunk)
         if size > MAX_BYTES:
-            raise TooLarge(f"A request may have {MAX_BYTES // 1_000_000} MB; make the photo smaller.")
+            message = f"A request may have {MAX_BYTES // 1_000_000} MB; make the photo smaller."
+            raise TooLarge(message, (FieldProblem("", "TOO_LARGE", message),))
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -85,40 +95,43 @@ def _check_depth(text: str) -> None:
     for bracket in _BRACKET.finditer(_STRING.sub("", text)):
         depth += 1 if bracket.group() in "[{" else -1
         if depth > MAX_DEPTH:
-            raise MalformedJson(f"The body is nested more than {MAX_DEPTH} levels deep.")
+            raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.", "JSON_DEPTH")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
     result = dict(pairs)
-    if len(result) != len(pairs):
-        raise MalformedJson("An object has the same key twice.")
-    return result
+    if len(result) == len(pairs):
+        return result
+    twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+    return _Flaw("JSON_DUPLICATE_KEY", "An object has the same key twice.", twice)
 
 
-def _constant(name: str) -> NoReturn:
-    raise MalformedJson(f"{name} is not JSON.")
+def _constant(name: str) -> _Flaw:
+    return _Flaw("JSON_NUMBER", f"{name} is not JSON.")
 
 
-def _finite(digits: str) -> float:
+def _finite(digits: str) -> float | _Flaw:
     value = float(digits)
-    if math.isinf(value):
-        raise MalformedJson("A number is too large.")
-    return value
+    return _Flaw("JSON_NUMBER", "A number is too large.") if math.isinf(value) else value
 
 
-def _check_text(value: Any, pointer: str) -> None:
+def _check(value: Any, path: tuple[object, ...]) -> None:
+    if isinstance(value, _Flaw):
+        place = path if value.key is None else (*path, value.key)
+        raise _malformed(value.message, value.code, pointer_to(place))
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
-            problem = FieldProblem(pointer, "TEXT_INVALID", "Remove the NUL or lone surrogate character.")
+            message = "Remove the NUL or lone surrogate character."
+            problem = FieldProblem(pointer_to(path), "TEXT_INVALID", message)
             raise InvalidRequest("A text has a character that cannot be stored.", (problem,))
     elif isinstance(value, dict):
         for key, item in value.items():
-            _check_text(key, pointer)
-            _check_text(item, f"{pointer}/{_escape(key)}")
+            _check(key, path)
+            _check(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _check_text(item, f"{pointer}/{index}")
+            _check(item, (*path, index))
 
 
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+def _malformed(message: str, code: str, pointer: str = "") -> MalformedJson:
+    return MalformedJson(message, (FieldProblem(pointer, code, message),))

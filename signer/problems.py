@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -10,19 +11,22 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from signer.problem_words import preferred, sentence, title
 from storage.units import Forbidden, Unauthenticated
-from storage.vocabulary import AbsahError, Conflict, InvalidRequest, NotFound, Unavailable
+from storage.vocabulary import AbsahError, Conflict, FieldProblem, InvalidRequest, NotFound, Unavailable
 
 log = structlog.get_logger("http")
 
-_STATUS: tuple[tuple[type[AbsahError], int, str], ...] = (
-    (Unauthenticated, 401, "Authentication needed"),
-    (Forbidden, 403, "Not allowed"),
-    (NotFound, 404, "Not found"),
-    (Conflict, 409, "Conflict"),
-    (InvalidRequest, 422, "Invalid request"),
-    (Unavailable, 503, "Temporarily unavailable"),
+_STATUS: tuple[tuple[type[AbsahError], int], ...] = (
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (InvalidRequest, 422),
+    (Unavailable, 503),
 )
+_MAX_POINTER_NAME = 60
+_OUR_FAULT = "Something failed on our side; nothing was recorded."
 
 PROBLEM = "application/problem+json"
 
@@ -41,7 +45,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "properties": {
                     "pointer": {"type": "string", "example": "/fields/nik"},
-                    "code": {"type": "string", "example": "NIK_LENGTH"},
+                    "code": {"type": "string", "example": "NIK_INVALID"},
                     "detail": {"type": "string"},
                     "overridable": {"type": "boolean"},
                 },
@@ -63,45 +67,97 @@ class MalformedJson(InvalidRequest):
     code = "MALFORMED_JSON"
 
 
-def problem(status: int, title: str, code: str, detail: str, **more: Any) -> JSONResponse:
-    """A problem details response."""
-    headers = {"Retry-After": "5"} if status == 503 else {}
+def problem(
+    request: Request, status: int, code: str, detail: str, problems: Iterable[FieldProblem] = ()
+) -> JSONResponse:
+    """A problem details response in the language of ``request``; ``detail`` is the English sentence."""
+    language = preferred(request.headers.get("accept-language", ""))
+    headers = {"Content-Language": language, "Vary": "Accept-Language"}
+    if status == 503:
+        headers["Retry-After"] = "5"
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, **more}
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title(status, language),
+        "status": status,
+        "code": code,
+        "detail": sentence(code, detail, language),
+    }
+    errors = [
+        {
+            "pointer": each.pointer,
+            "code": each.code,
+            "detail": sentence(each.code, each.message, language),
+            "overridable": each.overridable,
+        }
+        for each in problems
+    ]
+    if errors:
+        body["errors"] = errors
     return JSONResponse(body, status, headers, media_type=PROBLEM)
 
 
-def from_error(error: AbsahError) -> JSONResponse:
+def from_error(request: Request, error: AbsahError) -> JSONResponse:
     """The response for a domain error."""
+    problems: tuple[FieldProblem, ...] = getattr(error, "problems", ())
     if isinstance(error, TooLarge):
-        return problem(413, "Content too large", error.code, error.message)
+        return problem(request, 413, error.code, error.message, problems)
     if isinstance(error, MalformedJson):
-        return problem(400, "Malformed JSON", error.code, error.message)
-    for kind, status, title in _STATUS:
+        return problem(request, 400, error.code, error.message, problems)
+    for kind, status in _STATUS:
         if isinstance(error, kind):
-            more: dict[str, Any] = {}
-            if isinstance(error, InvalidRequest) and error.problems:
-                more["errors"] = [
-                    {
-                        "pointer": each.pointer,
-                        "code": each.code,
-                        "detail": each.message,
-                        "overridable": each.overridable,
-                    }
-                    for each in error.problems
-                ]
-            return problem(status, title, error.code, error.message, **more)
+            return problem(request, status, error.code, error.message, problems)
     log.error("http.error", code=error.code)
-    return problem(500, "Internal error", error.code, "Something failed on our side; nothing was recorded.")
+    return problem(request, 500, error.code, _OUR_FAULT)
+
+
+def from_validation(errors: Iterable[Mapping[str, Any]]) -> tuple[FieldProblem, ...]:
+    """What pydantic found, in our codes and words; its own change with its version and may quote values.
+
+    Args:
+        errors: as `ValidationError.errors` gives them; ``loc`` is a path into the body.
+    """
+    return tuple(_from_validation(each) for each in errors)
+
+
+def pointer_to(path: Iterable[object]) -> str:
+    """RFC 6901: "" is the whole body. It ends above a name that cannot be sent back as it is."""
+    pointer = ""
+    for part in map(str, path):
+        if len(part) > _MAX_POINTER_NAME or not part.isprintable():
+            break
+        pointer += "/" + part.replace("~", "~0").replace("/", "~1")
+    return pointer
+
+
+def _from_validation(error: Mapping[str, Any]) -> FieldProblem:
+    kind, limits = str(error["type"]), error.get("ctx") or {}
+    code, message = "FIELD_VALUE", "This value is not accepted; the schema states its form."
+    if kind == "missing":
+        code, message = "FIELD_REQUIRED", "This field is needed."
+    elif kind == "extra_forbidden":
+        code, message = "FIELD_UNKNOWN", "There is no such field here; remove it."
+    elif kind == "not_a_day":
+        code, message = "FIELD_DATE", "Give an existing date as YYYY-MM-DD."
+    elif kind == "enum":
+        message = f"Allowed values: {limits['expected']}."
+    elif kind in ("string_too_long", "too_long"):
+        code, message = "FIELD_LENGTH", f"Give at most {limits['max_length']}."
+    elif kind in ("string_too_short", "too_short"):
+        code, message = "FIELD_LENGTH", f"Give at least {limits['min_length']} characters."
+    elif kind.endswith("_type"):
+        expected = {"string": "string", "dict": "object", "model": "object", "list": "array"}
+        what = expected.get(kind.removesuffix("_type"), "value of another type")
+        code, message = "FIELD_TYPE", f"This has to be a JSON {what}."
+    return FieldProblem(pointer_to(error["loc"]), code, message)
 
 
 async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
     """The answer to what nobody expected; for `verifier.errors.CatchUnexpected`."""
     # The class only: a message may quote what somebody sent.
     log.error("http.unexpected", error=type(error).__name__)
-    detail = "Something failed on our side; nothing was recorded."
-    return problem(500, "Internal error", "INTERNAL", detail)
+    return problem(request, 500, "INTERNAL", _OUR_FAULT)
 
 
 def install(app: FastAPI) -> None:
@@ -109,24 +165,21 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(AbsahError)
     async def _domain(request: Request, error: AbsahError) -> JSONResponse:
-        return from_error(error)
+        return from_error(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [
-            {
-                "pointer": "/" + "/".join(str(part) for part in each["loc"]),
-                "code": str(each["type"]).upper(),
-                "detail": str(each["msg"]),
-                "overridable": False,
-            }
-            for each in error.errors()
-        ]
+        found = from_validation(error.errors())
         detail = "The request does not have the expected form."
-        return problem(422, "Invalid request", "INVALID_REQUEST", detail, errors=errors)
+        return problem(request, 422, "INVALID_REQUEST", detail, found)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
         code = codes.get(error.status_code, "HTTP_ERROR")
-        return problem(error.status_code, str(error.detail), code, "There is nothing at this address.")
+        details = {
+            404: "There is nothing at this address.",
+            405: "This address does not answer that method.",
+        }
+        detail = details.get(error.status_code, "This request cannot be served.")
+        return problem(request, error.status_code, code, detail)

@@ -64,7 +64,7 @@ _REVOKED = Refusal(
 _REPLACED = Refusal(
     "ALREADY_ENDED", "This document is already superseded; change the status of its successor instead."
 )
-_EXPIRED = Refusal("ALREADY_EXPIRED", "This document's validity has ended; there is nothing to suspend.")
+_EXPIRED = Refusal("VALIDITY_ENDED", "This document's validity has ended; there is nothing to suspend.")
 _ANNULLED = Refusal(
     "ALREADY_ANNULLED", "This document is annulled; its status cannot change any more. Issue a new one."
 )

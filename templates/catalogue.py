@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from storage.vocabulary import Misconfigured, NotFound
+from storage.vocabulary import FieldProblem, Misconfigured, NotFound
 from templates.definition import read_type
 from templates.document_type import DocumentType, Limits, Slot
 
@@ -18,6 +18,10 @@ class UnknownType(NotFound):
     """No document type has that id here."""
 
     code = "UNKNOWN_TYPE"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.problems = (FieldProblem("/type", self.code, message),)
 
 
 class Catalogue:

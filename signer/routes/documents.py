@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from signer import requests
 from signer.body import read_model
-from signer.problems import PROBLEM, PROBLEM_SCHEMA
 from signer.requests import AcceptedWarning, Desk, IssueRequest, Replacement, responsible_officer
+from signer.routes.examples import BODIES, documented_errors
 from signer.routes.models import (
     AcceptedAnswer,
     ApproveBody,
@@ -21,7 +21,6 @@ from signer.routes.models import (
     DocumentAnswer,
     EventAnswer,
     IssueBody,
-    OverrideBody,
     RevokeBody,
     SupersedeBody,
 )
@@ -39,26 +38,12 @@ PREFIX = "/api/v1/documents"
 
 _Apply = Callable[[Client, str, Any, Change], None]
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"description": description, "content": {PROBLEM: {"schema": PROBLEM_SCHEMA}}}
-    for code, description in (
-        (400, "The body is not unambiguous JSON"),
-        (401, "No valid API key"),
-        (403, "The key lacks the scope, or no officer stands behind it"),
-        (404, "This agency has no such document"),
-        (409, "Contradicts the register"),
-        (413, "The body is too large"),
-        (422, "Missing or wrong fields, each with a pointer"),
-        (503, "A part does not answer now; try again"),
-    )
-}
-
 
 def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> APIRouter:
     """The routes; ``example`` is a request that works, for the OpenAPI document."""
     # Only for the OpenAPI document; `caller` below decides, and answers with a problem.
     bearer = Security(HTTPBearer(auto_error=False, description="An agency's API key"))
-    router = APIRouter(prefix=PREFIX, tags=["documents"], responses=_ERRORS, dependencies=[bearer])
+    router = APIRouter(prefix=PREFIX, tags=["documents"], dependencies=[bearer])
     register = desk.register
 
     def caller(request: Request, scope: str) -> Client:
@@ -92,7 +77,8 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         status_code=202,
         response_model=AcceptedAnswer,
         summary="Request a document",
-        openapi_extra=_body_schema(IssueBody, example),
+        responses=documented_errors("issue"),
+        openapi_extra=_body_schema(IssueBody, {"new": {"summary": "A new document", "value": example}}),
     )
     async def issue(
         request: Request,
@@ -107,16 +93,25 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         The same Idempotency-Key with the same body gives the same answer, however often.
         """
         body = await read_model(request, IssueBody)
-        return accepted(
-            await run_in_threadpool(requests.accept, desk, client, idempotency_key, _issue_request(body))
-        )
+        new = _issue_request(body.type, body.fields, body, body.officer)
+        return accepted(await run_in_threadpool(requests.accept, desk, client, idempotency_key, new))
 
-    @router.get("/{document_id}", response_model=DocumentAnswer, summary="Where a document stands")
+    @router.get(
+        "/{document_id}",
+        response_model=DocumentAnswer,
+        summary="Where a document stands",
+        responses=documented_errors("state"),
+    )
     def state(request: Request, document_id: str) -> DocumentAnswer:
         """State of the issuing cycle, status in the register, and history."""
         return answer(caller(request, "read"), document_id)
 
-    @router.get("/{document_id}/pdf", response_class=Response, summary="The issued PDF", responses=_PDF)
+    @router.get(
+        "/{document_id}/pdf",
+        response_class=Response,
+        summary="The issued PDF",
+        responses={**_PDF, **documented_errors("pdf")},
+    )
     def pdf(request: Request, document_id: str) -> Response:
         """Byte for byte as archived; 409 until the document is issued."""
         client = caller(request, "read")
@@ -126,7 +121,10 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         return _pdf(archive.read(final_key(client.agency_id, found.sha256)), found.number)
 
     @router.get(
-        "/{document_id}/prepared", response_class=Response, summary="The PDF to be approved", responses=_PDF
+        "/{document_id}/prepared",
+        response_class=Response,
+        summary="The PDF to be approved",
+        responses={**_PDF, **documented_errors("prepared")},
     )
     def prepared(request: Request, document_id: str) -> Response:
         """The exact bytes that await approval, unsigned; only for officers who approve."""
@@ -143,7 +141,8 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         "/{document_id}/approve",
         response_model=DocumentAnswer,
         summary="Approve the prepared PDF",
-        openapi_extra=_body_schema(ApproveBody),
+        responses=documented_errors("approve"),
+        openapi_extra=_body_schema(ApproveBody, BODIES["approve"]),
     )
     async def approve(request: Request, document_id: str) -> DocumentAnswer:
         """By an officer's key, naming the SHA-256 of what they saw."""
@@ -174,7 +173,8 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
             response_model=DocumentAnswer,
             name=name,
             summary=summary,
-            openapi_extra=_body_schema(model),
+            responses=documented_errors(name),
+            openapi_extra=_body_schema(model, BODIES[name]),
         )
 
     add_change(
@@ -200,7 +200,8 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         status_code=202,
         response_model=AcceptedAnswer,
         summary="Replace by a newer document",
-        openapi_extra=_body_schema(SupersedeBody),
+        responses=documented_errors("supersede"),
+        openapi_extra=_body_schema(SupersedeBody, BODIES["supersede"]),
     )
     async def supersede(
         request: Request,
@@ -210,11 +211,7 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         """By an issued ``successor``, at once; or by a new one with ``fields``, on the day it is issued."""
         client = await run_in_threadpool(caller, request, "status")
         body = await read_model(request, SupersedeBody)
-        if (body.successor is None) == (body.fields is None):
-            raise InvalidRequest(
-                "Give either the id of the successor, or the fields of a new document.",
-                (FieldProblem("/successor", "SUCCESSOR_OR_FIELDS", "Give one of “successor” and “fields”."),),
-            )
+        _check_either(body)
 
         def commit() -> AcceptedAnswer:
             change = _change(desk, client, body)
@@ -226,19 +223,16 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
             if idempotency_key is None:
                 raise InvalidRequest(
                     "A new document needs the header Idempotency-Key, so that a retry makes no second one.",
-                    (FieldProblem("/header/idempotency-key", "MISSING", "Send a key of your own choosing."),),
+                    (
+                        FieldProblem(
+                            "/header/idempotency-key",
+                            "IDEMPOTENCY_KEY_MISSING",
+                            "Send a key of your own choosing.",
+                        ),
+                    ),
                 )
             found = overview(client, document_id)
-            new = _issue_request(
-                IssueBody(
-                    type=found.type,
-                    fields=body.fields or {},
-                    valid_from=body.valid_from,
-                    recipient=body.recipient,
-                    overrides=body.overrides,
-                    officer=change.officer_id,
-                )
-            )
+            new = _issue_request(found.type, body.fields or {}, body, change.officer_id)
             replacement = Replacement(document_id, change.reason_class, change.note)
             return accepted(requests.accept(desk, client, idempotency_key, new, replacement))
 
@@ -255,19 +249,35 @@ _PDF: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _issue_request(body: IssueBody) -> IssueRequest:
+def _issue_request(
+    type_id: str, fields: dict[str, Any], body: IssueBody | SupersedeBody, officer: str | None
+) -> IssueRequest:
     return IssueRequest(
-        type=body.type,
-        fields=body.fields,
+        type=type_id,
+        fields=fields,
         valid_from=body.valid_from,
         recipient=body.recipient.email if body.recipient else None,
-        overrides=_overrides(body.overrides),
-        officer=body.officer,
+        overrides=tuple(AcceptedWarning(each.code, each.reason) for each in body.overrides),
+        officer=officer,
     )
 
 
-def _overrides(bodies: list[OverrideBody]) -> tuple[AcceptedWarning, ...]:
-    return tuple(AcceptedWarning(each.code, each.reason) for each in bodies)
+def _check_either(body: SupersedeBody) -> None:
+    """A successor that exists, or what a new one needs: never some of both, of which a part is ignored."""
+    if (body.successor is None) == (body.fields is None):
+        raise InvalidRequest(
+            "Give either the id of the successor, or the fields of a new document.",
+            (FieldProblem("/successor", "SUCCESSOR_OR_FIELDS", "Give one of “successor” and “fields”."),),
+        )
+    if body.successor is not None:
+        message = "This is for a new document only; remove it, or give “fields” instead of “successor”."
+        surplus = tuple(
+            FieldProblem(f"/{name}", "NOT_WITH_SUCCESSOR", message)
+            for name in ("valid_from", "recipient", "overrides")
+            if getattr(body, name)
+        )
+        if surplus:
+            raise InvalidRequest("A successor that is issued already takes none of this.", surplus)
 
 
 def _change(desk: Desk, client: Client, body: ChangeBody) -> Change:
@@ -286,11 +296,9 @@ def _pdf(content: bytes, number: str) -> Response:
     )
 
 
-def _body_schema(model: type[BaseModel], example: dict[str, Any] | None = None) -> dict[str, Any]:
+def _body_schema(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
     """The body in OpenAPI: it is read by `signer.body`, which is stricter than the framework."""
-    content: dict[str, Any] = {"schema": _inlined(model)}
-    if example is not None:
-        content["example"] = example
+    content: dict[str, Any] = {"schema": _inlined(model), "examples": examples}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 

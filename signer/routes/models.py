@@ -5,9 +5,28 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from storage.vocabulary import DocumentState, ReasonClass, Status
+from templates.fields import read_date
+
+
+def _day(value: object) -> date | None:
+    # The framework's own reading also takes Unix time-stamps, moments and other spellings.
+    day = None if value is None else read_date(value)
+    if day is None and value is not None:
+        raise PydanticCustomError("not_a_day", "not a calendar date")
+    return day
+
+
+def _address(value: object) -> object:
+    # An address alone is what most callers have; it means the same.
+    return {"email": value} if isinstance(value, str) else value
+
+
+Day = Annotated[date | None, BeforeValidator(_day)]
+"""A calendar day, written YYYY-MM-DD and in no other way."""
 
 
 class _Body(BaseModel):
@@ -29,23 +48,18 @@ class RecipientBody(_Body):
     email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["warga@example.org"])]
 
 
+Recipient = Annotated[RecipientBody | None, BeforeValidator(_address)]
+
+
 class IssueBody(_Body):
     """What an agency asks for; ``fields`` as the document type describes them (``absah types TYPE``)."""
 
     type: Annotated[str, Field(max_length=80, examples=["surat-keterangan-penelitian"])]
     fields: dict[str, Any]
-    valid_from: Annotated[
-        date | None, Field(description="First day in force; the day of issue if absent")
-    ] = None
-    recipient: RecipientBody | None = None
+    valid_from: Annotated[Day, Field(description="First day in force; the day of issue if absent")] = None
+    recipient: Recipient = None
     overrides: Annotated[list[OverrideBody], Field(max_length=20)] = []
     officer: Annotated[str | None, Field(max_length=40, description="Who answers for the overrides")] = None
-
-    @field_validator("recipient", mode="before")
-    @classmethod
-    def _plain_address(cls, value: Any) -> Any:
-        # An address alone is what most callers have; it means the same.
-        return {"email": value} if isinstance(value, str) else value
 
 
 class ApproveBody(_Body):
@@ -65,7 +79,7 @@ class ChangeBody(_Body):
 class RevokeBody(ChangeBody):
     """``effective_on``: first day on which it is no longer in force; today if absent."""
 
-    effective_on: date | None = None
+    effective_on: Day = None
 
 
 class SupersedeBody(ChangeBody):
@@ -73,8 +87,8 @@ class SupersedeBody(ChangeBody):
 
     successor: Annotated[str | None, Field(max_length=36)] = None
     fields: dict[str, Any] | None = None
-    valid_from: date | None = None
-    recipient: RecipientBody | None = None
+    valid_from: Day = None
+    recipient: Recipient = None
     overrides: Annotated[list[OverrideBody], Field(max_length=20)] = []
 
 

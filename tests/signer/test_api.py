@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.office import Office
 
@@ -59,29 +63,138 @@ BROKEN = {
 def test_json_with_more_than_one_meaning_is_refused(office: Office, name: str) -> None:
     answer = office.post(DOCUMENTS, BROKEN[name])
     assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED_JSON")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [
+        {"NaN": "/type", "duplicate keys": "/type"}.get(name, "")
+    ]
     assert answer.headers["content-type"] == "application/problem+json"
     assert office.request(office.sample(), key="after")["number"].startswith("503/001/")
 
 
 @pytest.mark.parametrize(
-    ("change", "pointer"),
+    ("change", "pointer", "code"),
     [
-        ({"type": 5}, "/type"),
-        ({"type": None}, "/type"),
-        ({"fields": []}, "/fields"),
-        ({"surplus": 1}, "/surplus"),
-        ({"valid_from": "31-12-2026"}, "/valid_from"),
-        ({"recipient": "no address"}, "/recipient/email"),
-        ({"overrides": [{"code": "X"}]}, "/overrides/0/reason"),
-        ({"fields": {"nama": "a\x00b"}}, "/fields/nama"),
-        ({"fields": {"nama": "a\ud800b"}}, "/fields/nama"),
+        ({"type": 5}, "/type", "FIELD_TYPE"),
+        ({"type": None}, "/type", "FIELD_TYPE"),
+        ({"type": "x" * 81}, "/type", "FIELD_LENGTH"),
+        ({"fields": []}, "/fields", "FIELD_TYPE"),
+        ({"surplus": 1}, "/surplus", "FIELD_UNKNOWN"),
+        ({"valid_from": "31-12-2026"}, "/valid_from", "FIELD_DATE"),
+        ({"valid_from": 1767225600}, "/valid_from", "FIELD_DATE"),
+        ({"valid_from": "1767225600"}, "/valid_from", "FIELD_DATE"),
+        ({"valid_from": 1767225600.5}, "/valid_from", "FIELD_DATE"),
+        ({"valid_from": "2026-12-31T00:00:00"}, "/valid_from", "FIELD_DATE"),
+        ({"valid_from": "20261231"}, "/valid_from", "FIELD_DATE"),
+        ({"valid_from": True}, "/valid_from", "FIELD_DATE"),
+        ({"valid_from": "9999-12-31"}, "/valid_from", "VALID_FROM_RANGE"),
+        ({"valid_from": "0001-01-01"}, "/valid_from", "VALID_FROM_RANGE"),
+        ({"valid_from": "2001-01-01"}, "/valid_from", "ALREADY_EXPIRED"),
+        ({"recipient": "no address"}, "/recipient/email", "FIELD_VALUE"),
+        ({"overrides": [{"code": "X"}]}, "/overrides/0/reason", "FIELD_REQUIRED"),
+        ({"overrides": [{"code": "X", "reason": "abc"}]}, "/overrides/0/reason", "FIELD_LENGTH"),
+        ({"overrides": [5]}, "/overrides/0", "FIELD_TYPE"),
+        ({"fields": {"nama": "a\x00b"}}, "/fields/nama", "TEXT_INVALID"),
+        ({"fields": {"nama": "a\ud800b"}}, "/fields/nama", "TEXT_INVALID"),
     ],
 )
-def test_what_is_wrong_is_named_and_no_number_is_consumed(office: Office, change: dict, pointer: str) -> None:
+def test_what_is_wrong_is_named_and_no_number_is_consumed(
+    office: Office, change: dict, pointer: str, code: str
+) -> None:
     answer = office.post(DOCUMENTS, {**office.sample(), **change})
     assert answer.status_code == 422
-    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+    assert (pointer, code) in [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
     assert office.request(office.sample(), key="after")["number"].startswith("503/001/")
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"5"])
+def test_a_body_that_is_no_object_is_wrong_as_a_whole(office: Office, body: bytes) -> None:
+    answer = office.post(DOCUMENTS, body)
+    assert answer.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [("", "FIELD_TYPE")]
+
+
+def test_a_missing_header_is_named_in_our_words(office: Office) -> None:
+    authorization = {"Authorization": f"Bearer {office.keys['dpmptsp-contoh']}"}
+    answer = office.client.post(DOCUMENTS, content=json.dumps(office.sample()), headers=authorization)
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"], error["code"]) == (
+        422, "/header/idempotency-key", "FIELD_REQUIRED",
+    )  # fmt: skip
+
+
+EDGES = (
+    *("0001-01-01", "9999-12-31", "9998-01-01", "9899-03-01", "2024-02-29", "2026-02-30", "0000-00-00"),
+    *("2126-12-31", "2127-01-01", "1926-01-01", "1925-12-31", "10000-01-01", "2026-W01-1", "-001-01-01"),
+    *("2026-01-01T00:00:00Z", "", 0, -1, 10**18, 1.5, True, None, [], {}),
+)
+DATES = st.dates().map(str) | st.dates(date(2020, 1, 1), date(2040, 1, 1)).map(str) | st.sampled_from(EDGES)
+
+
+PLACES_OF_DATES = (
+    *("valid_from", "recipient", "effective_on", "supersede"),
+    *("tanggal_lahir", "masa_str", "tanggal_rekomendasi"),
+    *("waktu_mulai", "waktu_selesai", "tanggal_permohonan", "whole research"),
+)
+SERIALS = itertools.count(1)  # each document for another person, so that no limit answers first
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.sampled_from(PLACES_OF_DATES), value=DATES | st.text(max_size=12))
+def test_no_date_anywhere_is_our_failure(office: Office, place: str, value: object) -> None:
+    serial = next(SERIALS)
+    agency, path, body = "dpmptsp-contoh", DOCUMENTS, office.sample(serial=serial)
+    change = {"reason": "other", "note": "x"}
+    if place in ("valid_from", "recipient"):
+        body[place] = value
+    elif place == "effective_on":
+        document = office.issue(body, key=f"issued-{serial}")
+        path, body = f"{path}/{document['id']}/revoke", {**change, place: value}
+    elif place == "supersede":
+        document = office.request(body, key=f"requested-{serial}")
+        path += f"/{document['id']}/supersede"
+        body = {**change, "fields": body["fields"], "valid_from": value}
+    elif place.startswith("tanggal_l") or place in ("masa_str", "tanggal_rekomendasi"):
+        body["fields"][place] = value
+    else:
+        agency = "bakesbangpol-contoh"
+        body = office.sample("surat-keterangan-penelitian", serial=serial, nomor_permohonan="1")
+        if place == "whole research":
+            body["fields"]["waktu_selesai"] = body["valid_from"] = value
+        else:
+            body["fields"][place] = value
+    answer = office.post(path, body, agency, key=f"k-{serial}")
+    assert answer.status_code < 500, answer.text
+
+
+def test_a_revocation_far_away_is_refused_at_its_pointer(office: Office) -> None:
+    document = office.issue()
+    path = f"{DOCUMENTS}/{document['id']}/revoke"
+    for day in ("9999-12-31", "2020-01-01"):
+        answer = office.post(path, {"reason": "other", "effective_on": day})
+        assert (answer.status_code, answer.json()["code"]) == (422, "VALIDATION")
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["/effective_on"]
+    later = office.post(path, {"reason": "other", "effective_on": document["valid_until"]})
+    assert later.json()["status"] == "in_force"
+    again = office.post(path, {"reason": "other", "effective_on": document["valid_until"]})
+    assert (again.status_code, again.json()["code"]) == (409, "ALREADY_REVOKED")
+    suspended = office.post(f"{DOCUMENTS}/{document['id']}/suspend", {"reason": "other"})
+    assert suspended.json()["status"] == "suspended"
+    assert office.post(path, {"reason": "other"}).json()["status"] == "revoked"
+
+
+def test_a_successor_takes_nothing_that_would_be_ignored(office: Office) -> None:
+    document = office.issue()
+    body = {"reason": "other", "successor": document["id"], "valid_from": "2027-01-01", "recipient": "a@b"}
+    answer = office.post(f"{DOCUMENTS}/{document['id']}/supersede", body)
+    assert answer.status_code == 422
+    assert {(error["pointer"], error["code"]) for error in answer.json()["errors"]} == {
+        ("/valid_from", "NOT_WITH_SUCCESSOR"), ("/recipient", "NOT_WITH_SUCCESSOR"),
+    }  # fmt: skip
+
+
+def test_a_successor_that_is_not_there_is_not_found(office: Office) -> None:
+    document = office.issue()
+    answer = office.post(f"{DOCUMENTS}/{document['id']}/supersede", {"reason": "other", "successor": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "DOCUMENT_NOT_FOUND")
 
 
 def test_wrong_fields_are_all_named_at_once(office: Office) -> None:
@@ -93,7 +206,9 @@ def test_wrong_fields_are_all_named_at_once(office: Office) -> None:
 
 
 def test_unknown_types_and_types_of_other_agencies(office: Office) -> None:
-    assert office.post(DOCUMENTS, {"type": "akta", "fields": {}}).json()["code"] == "UNKNOWN_TYPE"
+    unknown = office.post(DOCUMENTS, {"type": "akta", "fields": {}})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "UNKNOWN_TYPE")
+    assert [error["pointer"] for error in unknown.json()["errors"]] == ["/type"]
     research = office.sample("surat-keterangan-penelitian")
     assert office.post(DOCUMENTS, research).json()["code"] == "TYPE_NOT_OFFERED"
 

@@ -145,3 +145,32 @@ def test_numbers_keep_their_value() -> None:
         123456789012345678901234567890,
     ]
     assert math.copysign(1, parse(b"-0.0")) == -1
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        (b"{", "", "JSON_SYNTAX"),
+        (b"", "", "JSON_SYNTAX"),
+        (b"\xff", "", "JSON_ENCODING"),
+        (b"[" * 40 + b"]" * 40, "", "JSON_DEPTH"),
+        (b'{"a":1,"a":1}', "/a", "JSON_DUPLICATE_KEY"),
+        (b'{"fields":{"x":[0,{"a/b~c":1,"a/b~c":2}]}}', "/fields/x/1/a~1b~0c", "JSON_DUPLICATE_KEY"),
+        (b'{"fields":{"x":{"\\ud800":1,"\\ud800":2}}}', "/fields/x", "JSON_DUPLICATE_KEY"),
+        (b"NaN", "", "JSON_NUMBER"),
+        (b'{"fields":{"sip_ke":NaN}}', "/fields/sip_ke", "JSON_NUMBER"),
+        (b'{"fields":{"sip_ke":[1,-1e999]}}', "/fields/sip_ke/1", "JSON_NUMBER"),
+    ],
+    ids=repr,
+)
+def test_each_flaw_of_a_body_is_pointed_at(body: bytes, pointer: str, code: str) -> None:
+    with pytest.raises(MalformedJson) as refused:
+        parse(body)
+    [problem] = refused.value.problems
+    assert (problem.pointer, problem.code) == (pointer, code)
+    json.dumps(problem.pointer, ensure_ascii=False).encode()  # it can be sent back
+
+
+def test_a_syntax_error_is_found_by_line_and_column() -> None:
+    with pytest.raises(MalformedJson, match="line 2, column 8"):
+        parse(b'{\n  "a": ,}')

@@ -1,0 +1,144 @@
+"""What a problem says in Indonesian, by its code; in English each error brings its own sentence.
+
+The English sentence may be more exact (it can name a limit or a number); code and pointer are the
+same in every language, so nothing is lost to a program.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Language = Literal["id", "en"]
+
+TITLES: dict[int, tuple[str, str]] = {
+    400: ("Malformed JSON", "JSON tidak terbaca"),
+    401: ("Authentication needed", "Perlu kunci API"),
+    403: ("Not allowed", "Tidak diizinkan"),
+    404: ("Not found", "Tidak ditemukan"),
+    405: ("Method not allowed", "Metode tidak didukung"),
+    409: ("Conflict", "Bertentangan dengan register"),
+    413: ("Content too large", "Isi terlalu besar"),
+    422: ("Invalid request", "Permintaan tidak sah"),
+    500: ("Internal error", "Kesalahan di pihak kami"),
+    503: ("Temporarily unavailable", "Belum dapat dilayani"),
+}
+"""The title of each status, in English and Indonesian."""
+
+SENTENCES: dict[str, str] = {
+    # The body as a whole
+    "MALFORMED_JSON": "Isi permintaan bukan JSON dengan satu arti saja; perbaiki di tempat yang ditunjuk.",
+    "JSON_SYNTAX": "Bukan JSON yang sah; perbaiki di baris dan kolom yang disebut dalam teks Inggris.",
+    "JSON_ENCODING": "Kirim teks dalam UTF-8.",
+    "JSON_DEPTH": "Terlalu banyak tingkat; isian dokumen hampir datar.",
+    "JSON_DUPLICATE_KEY": "Nama ini tertulis dua kali; sisakan satu.",
+    "JSON_NUMBER": "JSON hanya mengenal bilangan terhingga; beri bilangan lain atau hapus.",
+    "TEXT_INVALID": "Hapus karakter NUL atau surrogate tunggal.",
+    "TOO_LARGE": "Permintaan terlalu besar; perkecil fotonya.",
+    "INVALID_REQUEST": "Permintaan tidak berbentuk seperti yang diharapkan; tidak ada yang dicatat.",
+    "VALIDATION": "Ada isian yang tidak dapat diterima; tidak ada yang dicatat.",
+    # Fields
+    "FIELDS_INVALID": "Ada isian yang kurang atau salah; tidak ada yang dicatat.",
+    "FIELDS_DOUBTFUL": "Ada isian yang meragukan; perbaiki, atau pastikan di “overrides” dengan alasan.",
+    "FIELD_REQUIRED": "Isian ini wajib.",
+    "FIELD_UNKNOWN": "Isian ini tidak dikenal; hapus.",
+    "FIELD_TYPE": "Jenis nilai JSON-nya keliru.",
+    "FIELD_LENGTH": "Panjangnya tidak sesuai; lihat batasnya dalam skema.",
+    "FIELD_VALUE": "Nilai ini tidak diterima; lihat bentuk atau pilihannya dalam skema.",
+    "FIELD_DATE": "Beri tanggal yang ada dan masuk akal, dalam bentuk TTTT-BB-HH.",
+    "FIELD_NUMBER": "Bilangan ini terlalu besar; kirim nomor panjang sebagai teks.",
+    "FIELD_DEPTH": "Terlalu banyak tingkat; isian dokumen hampir datar.",
+    "FIELD_CHARACTER": "Ada karakter yang tidak dapat dicetak; ganti atau hapus.",
+    "FIELD_PHOTO": (
+        "Foto tidak dapat dipakai; kirim PNG atau JPEG utuh 4 × 6, minimal 200 × 300 piksel, maksimal 2 MB."
+    ),
+    "NIK_INVALID": "NIK terdiri atas 16 angka dan berakhir dengan nomor urut mulai 0001.",
+    "NIK_DATE_IMPOSSIBLE": "Angka ke-7 sampai ke-12 NIK bukan tanggal; periksa, atau beri alasan.",
+    "NIK_BIRTH_MISMATCH": "NIK berbeda dari tanggal lahir atau jenis kelamin; periksa, atau beri alasan.",
+    "NIP_INVALID": "NIP terdiri atas 18 angka: tanggal lahir, mulai dinas, jenis kelamin, nomor urut.",
+    "ORDINAL_IN_USE": "Pemegang punya dokumen berlaku dengan urutan ini; perbaiki, atau beri alasan.",
+    # The request around the fields
+    "UNKNOWN_TYPE": "Jenis dokumen ini tidak ada di sini; pilih jenis yang tersedia.",
+    "TYPE_NOT_OFFERED": "Instansi ini tidak menerbitkan jenis dokumen tersebut.",
+    "ALREADY_EXPIRED": "Masa berlakunya sudah habis; pilih tanggal yang berakhir di masa depan.",
+    "VALID_FROM_RANGE": "Tanggal mulai terlalu jauh dari hari terbit; beri yang lebih dekat, atau kosongkan.",
+    "EFFECTIVE_ON_RANGE": "Beri hari antara tanggal terbit dan akhir masa berlaku, atau kosongkan.",
+    "REASON_MISSING": "Tuliskan mengapa nilai ini benar; alasan ini tetap tercatat.",
+    "OVERRIDE_TWICE": "Kode ini dipastikan dua kali; sisakan satu alasan.",
+    "OVERRIDE_NOT_NEEDED": "Tidak ada yang meragukan seperti itu dalam permintaan ini; hapus kode ini.",
+    "OFFICER_MISSING": "Sebutkan id pejabat yang bertanggung jawab atas keputusan ini.",
+    "OTHER_OFFICER": "Kunci API ini milik pejabat lain; kosongkan “officer” atau pakai kuncinya sendiri.",
+    "UNKNOWN_OFFICER": "Instansi ini tidak punya pejabat dengan id tersebut.",
+    "UNKNOWN_AGENCY": "Tidak ada instansi dengan id tersebut.",
+    "SUCCESSOR_OR_FIELDS": "Beri salah satu: id dokumen pengganti, atau isian dokumen baru.",
+    "NOT_WITH_SUCCESSOR": "Ini hanya untuk dokumen baru; hapus, atau beri “fields”, bukan “successor”.",
+    "IDEMPOTENCY_KEY_MISSING": "Kirim tajuk Idempotency-Key, agar pengulangan tidak membuat dokumen kedua.",
+    # Who asks
+    "UNAUTHENTICATED": "Kirim kunci API yang sah sebagai “Authorization: Bearer KUNCI”.",
+    "FORBIDDEN": "Kunci API ini tidak berwenang untuk itu, atau bukan kunci seorang pejabat.",
+    # What the register holds
+    "DOCUMENT_NOT_FOUND": "Instansi ini tidak punya dokumen tersebut.",
+    "NOT_FOUND": "Tidak ada apa pun di alamat ini.",
+    "METHOD_NOT_ALLOWED": "Alamat ini tidak melayani metode tersebut.",
+    "HTTP_ERROR": "Permintaan ini tidak dapat dilayani.",
+    "CONFLICT": "Permintaan bertentangan dengan isi register.",
+    "IDEMPOTENCY_KEY_REUSED": "Idempotency-Key ini sudah dipakai untuk permintaan lain; pakai kunci baru.",
+    "NO_SIGNATORY": "Peran penanda tangan harus dipegang tepat satu pejabat aktif yang memiliki kunci.",
+    "NUMBER_TOO_LONG": "Nomor tidak muat dalam kode QR; pendekkan pola nomor atau singkatan instansi.",
+    "SAME_PLACE": "Pemegang sudah punya dokumen untuk tempat yang sama; cabut atau ganti dulu dokumen itu.",
+    "TOO_MANY_IN_FORCE": "Pemegang sudah punya sebanyak yang boleh; cabut atau ganti salah satu dulu.",
+    "OTHER_TYPE": "Dokumen hanya digantikan oleh dokumen sejenis.",
+    "OTHER_HOLDER": "Dokumen hanya digantikan oleh dokumen milik pemegang yang sama.",
+    "SUCCESSOR_IS_ITSELF": "Dokumen tidak dapat menggantikan dirinya sendiri.",
+    "SUCCESSOR_NOT_ISSUED": "Dokumen pengganti belum terbit; sebutkan lagi sesudah terbit.",
+    "SUCCESSOR_NOT_IN_FORCE": "Dokumen pengganti tidak sedang berlaku, atau akan dicabut.",
+    "NOT_ISSUED": "Dokumen ini belum terbit; untuk menghentikannya, batalkan.",
+    "NOT_PREPARED": "Tidak ada naskah yang menunggu persetujuan; tanyakan keadaan dokumennya.",
+    "NO_APPROVAL_NEEDED": "Jenis dokumen ini terbit tanpa persetujuan.",
+    "OTHER_DIGEST": "Sidik ini bukan milik naskah yang disiapkan; buka lagi dan setujui yang Anda lihat.",
+    "NOT_SUSPENDED": "Dokumen ini tidak sedang ditangguhkan.",
+    "ALREADY_SUSPENDED": "Dokumen ini sudah ditangguhkan.",
+    "VALIDITY_ENDED": "Masa berlaku dokumen ini sudah habis; tidak ada yang dapat ditangguhkan.",
+    "ALREADY_REVOKED": "Dokumen ini sudah dicabut; pencabutan yang direncanakan hanya dapat dimajukan.",
+    "ALREADY_ENDED": "Dokumen ini sudah digantikan, atau penggantinya sedang diproses.",
+    "ALREADY_ANNULLED": "Dokumen ini sudah dibatalkan; statusnya tidak dapat berubah lagi.",
+    # Our side
+    "UNAVAILABLE": "Layanan belum dapat menjawab; tidak ada yang hilang, coba lagi.",
+    "DATABASE_UNAVAILABLE": "Basis data register belum menjawab; coba lagi.",
+    "ARCHIVE_UNAVAILABLE": "Arsip belum menjawab; coba lagi.",
+    "STORAGE_FULL": "Arsip penuh; hubungi pengelola layanan.",
+    "OBJECT_MISSING": "Berkasnya tidak ada dalam arsip; hubungi pengelola layanan.",
+    "OBJECT_DIFFERS": "Berkas dalam arsip bukan yang tercatat; hubungi pengelola layanan.",
+    "NOT_STAGING": "Terjadi kesalahan di pihak kami; tidak ada yang dicatat.",
+    "MISCONFIGURED": "Terjadi kesalahan di pihak kami; tidak ada yang dicatat.",
+    "MASTER_KEY": "Terjadi kesalahan di pihak kami; tidak ada yang dicatat.",
+    "INTERNAL": "Terjadi kesalahan di pihak kami; tidak ada yang dicatat.",
+}
+"""The Indonesian sentence of each code of a problem, and of each thing wrong with a value."""
+
+
+def title(status: int, language: Language) -> str:
+    """The title of a problem with this HTTP status."""
+    english, indonesian = TITLES.get(status, ("Problem", "Masalah"))
+    return indonesian if language == "id" else english
+
+
+def sentence(code: str, english: str, language: Language) -> str:
+    """What to tell the reader; the error's own English sentence where there is no other."""
+    return SENTENCES.get(code, english) if language == "id" else english
+
+
+def preferred(accept_language: str) -> Language:
+    """The language that an Accept-Language header (RFC 9110, section 12.5.4) asks for.
+
+    English, the language of the API, unless Indonesian is preferred to it.
+    """
+    weights = {"id": 0.0, "en": 0.0}
+    for item in accept_language[:200].split(","):
+        tag, _, quality = item.replace(" ", "").partition(";q=")
+        language = tag.partition("-")[0].lower()
+        if language in weights:
+            try:
+                weights[language] = max(weights[language], float(quality or 1))
+            except ValueError:
+                continue  # a weight that is none says nothing
+    return "id" if weights["id"] > weights["en"] else "en"
