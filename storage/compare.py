@@ -12,6 +12,8 @@ import hmac
 import re
 import secrets
 import unicodedata
+from datetime import date
+from enum import Enum, auto
 
 # Spellings of one name that clerks, passports and birth certificates use for each other.
 _SHORT_FORMS = {
@@ -77,6 +79,60 @@ def same_name(typed: str, salt: bytes, digest: bytes) -> bool:
 def normal_number(number: str) -> str:
     """A document number without case, spaces and punctuation."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", number).casefold())
+
+
+class DateProblem(Enum):
+    """Why something typed is no day."""
+
+    UNREADABLE = auto()
+    SHORT_YEAR = auto()
+
+
+# As they are and were spelt, short, and in English.
+_MONTHS = {
+    spelling: number
+    for number, spellings in enumerate(
+        (
+            "januari djanuari january jan djan", "februari pebruari februwari february feb peb",
+            "maret mart march mar mrt", "april apr", "mei may", "juni djuni june jun djun",
+            "juli djuli july jul djul", "agustus augustus august agu agt agust aug ags",
+            "september sept sep", "oktober october okt oct", "november nopember nov nop",
+            "desember december des dec",
+        ),
+        start=1,
+    )
+    for spelling in spellings.split()
+}  # fmt: skip
+_GAP = r"[\s./\-]+"
+_WORD = r"[a-z]{3,9}"
+# The place and the weekday in front of a date say nothing: “Contoh, Senin, 23 November 2026”.
+_DAY_FIRST = re.compile(rf"(?:[^\d]*[,\s])?(\d{{1,2}}){_GAP}(\d{{1,2}}|{_WORD}){_GAP}(\d{{4}}|'?\d{{2}})")
+_YEAR_FIRST = re.compile(rf"(\d{{4}}){_GAP}(\d{{1,2}}){_GAP}(\d{{1,2}})")
+_MONTH_FIRST = re.compile(rf"({_WORD})[\s.]+(\d{{1,2}}),?\s+(\d{{4}})")
+
+
+def read_date(typed: str) -> date | DateProblem:
+    """A day as papers and people write it: 12 Maret 2026, 12-03-2026, 12/3/2026, 2026-03-12.
+
+    A year of two digits is not guessed: a permit may be five years old or run for five more.
+    """
+    text = unicodedata.normalize("NFKC", typed).casefold().strip(" .\t\r\n")
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, month, day = match.groups()
+    elif match := _DAY_FIRST.fullmatch(text):
+        day, month, year = match.groups()
+    elif match := _MONTH_FIRST.fullmatch(text):
+        month, day, year = match.groups()
+    else:
+        return DateProblem.UNREADABLE
+    number = int(month) if month.isdigit() else _MONTHS.get(month, 0)
+    short = len(year) != 4
+    try:
+        # Any leap year will do to see whether the rest is a day at all.
+        found = date(2000 if short else int(year), number, int(day))
+    except ValueError:
+        return DateProblem.UNREADABLE
+    return DateProblem.SHORT_YEAR if short else found
 
 
 def _derive(name: str, salt: bytes) -> bytes:

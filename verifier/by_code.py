@@ -10,15 +10,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Protocol
-from urllib.parse import urlsplit
 
 from storage import code as codes
-from storage.compare import normal_number, same_name
+from storage.compare import DateProblem, normal_number, read_date, same_name
 from storage.records import PublicRecord
 from storage.vocabulary import Status, Unavailable, Verdict
+from verifier.typed import read_typed
 from verifier.verdict import verdict_of_status
 
-Match = Literal["match", "differs", "not_given"]
+Match = Literal["match", "differs", "not_given", "unreadable", "short_year"]
 Typo = Literal["empty", "length", "character"]
 
 
@@ -34,8 +34,8 @@ class Lookup(Protocol):
 class CodeAnswer:
     """The verdict on a code. ``typo`` says why a malformed one was not even looked up.
 
-    ``foreign_host`` is the host of an address that is not ours; ``service`` names it where it is a
-    listed official one.
+    ``foreign_host`` is the host of an address that is not ours, or the whole address where its host is and
+    the rest is not; ``service`` names it where it is a listed official one.
     """
 
     verdict: Verdict
@@ -49,11 +49,19 @@ class CodeAnswer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Field by field, whether the paper says what the register holds."""
+    """Field by field, whether the paper says what the register holds.
+
+    Only a date can be ``unreadable``, or have a ``short_year`` of two digits, and then nothing was compared.
+    """
 
     name: Match
     number: Match
     date: Match
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything that was typed is not what the register holds."""
+        return "differs" in (self.name, self.number, self.date)
 
 
 def check_code(
@@ -61,14 +69,13 @@ def check_code(
 ) -> CodeAnswer:
     """Answer for whatever was typed: a code in any spelling, or the whole address of a QR code."""
     # 1. An address of somebody else is not opened, and not mistaken for a code.
-    host = host_of(typed)
-    if host is not None and host not in hosts:
-        return CodeAnswer(
-            Verdict.FOREIGN_CODE, "", foreign_host=host, service=official_hosts.get(host.partition(":")[0])
-        )
+    read = read_typed(typed, hosts)
+    if read.host is not None:
+        service = official_hosts.get(read.host.partition(":")[0])
+        return CodeAnswer(Verdict.FOREIGN_CODE, "", foreign_host=read.foreign, service=service)
 
     # 2. A typo is recognised by its check character, before any look-up.
-    code = codes.normalise(typed)
+    code = read.code
     if typo := _typo(code):
         return CodeAnswer(Verdict.UNKNOWN_CODE, code[:64], typo=typo)
 
@@ -88,43 +95,33 @@ def check_code(
 def compare(record: PublicRecord, *, name: str, number: str, day: str) -> Comparison:
     """Blind compare: what the paper says against the record, without showing what the record says.
 
-    ``day`` matches if it is the day of issue, or the first or last day in force, in any usual spelling.
+    ``day`` matches if it is the day of issue, or the first or last day in force, in any usual spelling. What
+    is no day that can be read is told as that, for the paper may be right all the same.
     """
     return Comparison(
         name=_match(name, lambda: same_name(name, record.name_salt, record.name_digest)),
         number=_match(number, lambda: normal_number(number) == normal_number(record.number)),
-        date=_match(
-            day, lambda: _day(day) in {record.issued_on, record.valid_from, record.valid_until} - {None}
-        ),
+        date=_match_day(day, {record.issued_on, record.valid_from, record.valid_until}),
     )
 
 
 def _match(typed: str, is_same: Callable[[], bool]) -> Match:
     if not typed.strip():
         return "not_given"
-    return "match" if is_same() else "differs"
+    return _of(is_same())
 
 
-def host_of(typed: str) -> str | None:
-    """The host of an address, lower case, with its port unless it is the scheme's own.
+def _match_day(typed: str, days: Collection[date | None]) -> Match:
+    if not typed.strip():
+        return "not_given"
+    day = read_date(typed)
+    if isinstance(day, DateProblem):
+        return "short_year" if day is DateProblem.SHORT_YEAR else "unreadable"
+    return _of(day in days)
 
-    None where nothing like an address was typed.
-    """
-    # Browsers read a backslash as a slash (WHATWG URL, 4.4), so “https://evil.example\@ours/” leads to evil.
-    text = typed.strip().replace("\\", "/")
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        first = text.partition("/")[0]
-        # “cek.example.go.id/d/…” without its scheme; a code has neither points nor colons.
-        if "/" not in text or ("." not in first and ":" not in first):
-            return None
-        rest, scheme = text, "https"
-    scheme = scheme.lower()
-    try:
-        host = urlsplit(f"{scheme}://{rest}").netloc.rpartition("@")[2].lower()
-    except ValueError:
-        return rest.partition("/")[0].lower()
-    return host.removesuffix({"https": ":443", "http": ":80"}.get(scheme, ""))
+
+def _of(same: bool) -> Match:
+    return "match" if same else "differs"
 
 
 def _typo(code: str) -> Typo | None:
@@ -133,28 +130,3 @@ def _typo(code: str) -> Typo | None:
     if len(code) != codes.LENGTH:
         return "length"
     return None if codes.is_well_formed(code) else "character"
-
-
-_MONTHS = {
-    name: number
-    for names in (
-        "januari februari maret april mei juni juli agustus september oktober november desember",
-        "january february march april may june july august september october november december",
-        "jan feb mar apr mei jun jul agu sep okt nov des",
-    )
-    for number, name in enumerate(names.split(), start=1)
-}
-
-
-def _day(typed: str) -> date | None:
-    """A day as people write it: 12 Maret 2026, 12-03-2026, 12/3/2026, 2026-03-12."""
-    parts = typed.replace("-", " ").replace("/", " ").replace(".", " ").casefold().split()
-    if len(parts) != 3:
-        return None
-    if len(parts[0]) == 4:
-        parts.reverse()
-    day, month, year = parts
-    try:
-        return date(int(year), _MONTHS.get(month) or int(month), int(day))
-    except (ValueError, OverflowError):
-        return None

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from storage.code import is_well_formed, normalise
+from storage.code import is_well_formed
 from storage.records import PublicRecord
 from storage.vocabulary import Unavailable
 from verifier.report import FileAnswer, Observation, Report
+from verifier.typed import read_typed
 from verifier.verdict import conclude
 from verifier.words import Lang
 
@@ -164,16 +164,10 @@ def _tie(answer: FileAnswer, register: _Register, hosts: Sequence[str]) -> None:
 
 def _follow_qr_code(text: str, register: _Register, hosts: Sequence[str]) -> None:
     """Nothing is opened: the address is read, and only a code under a host of ours is looked up."""
-    try:
-        host = (urlsplit(text).hostname or "") if "://" in text else ""
-        port = urlsplit(text).port if host else None
-    except ValueError:
-        return
-    code = normalise(text)
-    ours = not host or host in hosts or f"{host}:{port}" in hosts
-    if not ours:
-        register.more.append(Observation.of("FOREIGN_CODE" if hosts else "QR_FOUND", host=host[:100]))
-    elif is_well_formed(code):
+    read = read_typed(text, hosts)
+    if read.foreign is not None:
+        register.more.append(Observation.of("FOREIGN_CODE" if hosts else "QR_FOUND", host=read.foreign[:100]))
+    elif is_well_formed(code := read.code):
         record = register.ask("code", code)
         if record is not None:
             register.more.append(Observation.of("SCAN_OF", number=record.number))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from storage import code as codes
 from storage.lookup import Lookup
 from storage.records import Issuer
-from verifier.by_code import host_of
 from verifier.sandbox import Sandbox
+from verifier.typed import read_typed
 
 
 def _now() -> datetime:
@@ -40,12 +40,7 @@ class PublicParts:
     zone: str = "Asia/Jakarta"
     proxies: tuple[str, ...] = ()
 
-    def is_own_code(self, typed: str) -> bool:
-        """Whether something typed is a code that has a page here; nothing is looked up."""
-        host = host_of(typed)
-        return (host is None or host in self.hosts) and codes.is_well_formed(self.bare_code(typed))
-
-    @staticmethod
-    def bare_code(typed: str) -> str:
-        """The code in what was typed; empty or malformed if there is none."""
-        return codes.normalise(typed)
+    def own_code(self, typed: str) -> str | None:
+        """The code in something typed, where it is one that has a page here; nothing is looked up."""
+        code = read_typed(typed, self.hosts).code
+        return code if codes.is_well_formed(code) else None

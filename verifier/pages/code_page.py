@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from storage import code as codes
 from storage.records import Issuer, PublicRecord
@@ -37,11 +37,16 @@ _DECIDED = (Status.ANNULLED, Status.REVOKED, Status.SUSPENDED, Status.SUPERSEDED
 
 @dataclass(frozen=True)
 class CodeView:
-    """An answer about a code, ready to be shown."""
+    """An answer about a code, ready to be shown.
+
+    ``differs`` is the heading where the paper says something else than the register: it leads, whatever the
+    register says of the document.
+    """
 
     verdict: Verdict
     words: Words
     title: str
+    differs: str | None
     note: str | None
     paper: str
     register: str
@@ -92,11 +97,15 @@ def view_code(
     record = answer.record
     words = words_of(answer, site, lang)
     issuer = f"{record.issuer.agency}, {record.issuer.regency}" if record else site.regency
+    differs = None
+    if comparison is not None and comparison.differs:
+        differs = translate(lang, mark("Your paper differs from the register"))
     return CodeView(
         verdict=answer.verdict,
         words=words,
-        title=f"{words.heading} – {issuer}",
-        note=_typo_words(answer, lang),
+        title=f"{differs or words.heading} – {issuer}",
+        differs=differs,
+        note=_note(answer, site, lang),
         paper=_paper_line(answer, comparison, lang),
         register=_register_line(answer, lang),
         record=record,
@@ -109,7 +118,10 @@ def view_code(
     )
 
 
-def _typo_words(answer: CodeAnswer, lang: Lang) -> str | None:
+def _note(answer: CodeAnswer, site: Site, lang: Lang) -> str | None:
+    if answer.foreign_host is not None and answer.service is None:
+        ours = f"{site.host}/d/…"
+        return translate(lang, mark("Only an address that begins with %(ours)s is ours."), ours=ours)
     if answer.typo == "length":
         text = mark("A code has %(length)s characters; %(count)s were typed. Compare them with your paper.")
         return translate(lang, text, length=codes.LENGTH, count=len(answer.code))
@@ -131,12 +143,9 @@ def _paper_line(answer: CodeAnswer, comparison: Comparison | None, lang: Lang) -
 
 
 def _compared(comparison: Comparison | None) -> str:
-    results: set[Literal["match", "differs", "not_given"]] = set()
-    if comparison is not None:
-        results = {comparison.name, comparison.number, comparison.date}
-    if "differs" in results:
+    if comparison is not None and comparison.differs:
         return mark("Something that you typed differs from the register")
-    if results == {"match"}:
+    if comparison is not None and {comparison.name, comparison.number, comparison.date} == {"match"}:
         return mark("Name, number and date agree with the register")
     return mark("A code cannot tell; compare it with what stands below")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from storage.records import Issuer, PublicRecord
 from storage.vocabulary import Verdict
+from verifier.pages.code_page import public_reason, reason_words, status_since
 from verifier.pages.render import Site
-from verifier.pages.texts import mark, translate
+from verifier.pages.texts import LANGUAGES, mark, translate
 from verifier.report import Report, SignatureReport
 from verifier.verdict import STATUS_WORDS
 from verifier.words import Lang, Words, verdict_words, words_of_record
@@ -26,6 +28,9 @@ _TRUST = {
     "expired": mark("certificate expired"),
     "undetermined": mark("certificate could not be judged"),
 }
+
+# Beside the link to the other language, in that language.
+SEND_AGAIN = {lang: translate(lang, mark("send the file again")) for lang in LANGUAGES}
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class FileView:
     file: str
     register: str
     record: PublicRecord | None
+    status_since: date | None
+    status_reason: str | None
     signers: tuple[SignerView, ...]
     contact: Issuer
     zone: str
@@ -66,6 +73,7 @@ def view_file(report: Report, site: Site, lang: Lang, reference: str) -> FileVie
         report.verdict, lang, by="file", register_asked=report.register is not None, **values
     )
     issuer = f"{record.issuer.agency}, {record.issuer.regency}" if record else site.regency
+    status = report.register.status if report.register else None
     reasons = [finding for finding in report.findings if finding.severity == "error"]
     return FileView(
         report=report,
@@ -75,6 +83,8 @@ def view_file(report: Report, site: Site, lang: Lang, reference: str) -> FileVie
         file=translate(lang, _file_line(report)),
         register=_register_line(report, lang),
         record=record,
+        status_since=status_since(record, status) if record else None,
+        status_reason=reason_words(public_reason(record, status), lang) if record else None,
         signers=tuple(_view_signer(signature, lang) for signature in report.signatures),
         contact=record.issuer if record else site.contact,
         zone=record.zone if record else site.zone,
@@ -112,6 +122,10 @@ def _register_line(report: Report, lang: Lang) -> str:
         return translate(lang, mark("The original is recorded, %(status)s"), status=words)
     if any(finding.code == "REGISTER_UNAVAILABLE" for finding in report.findings):
         return translate(lang, mark("Does not answer"))
+    if report.verdict is Verdict.UNREADABLE:
+        return translate(lang, mark("Could not be searched: the file cannot be read"))
+    if report.verdict is Verdict.UNAVAILABLE:
+        return translate(lang, mark("Not asked"))
     return translate(lang, mark("No document belongs to this file"))
 
 

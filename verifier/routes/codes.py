@@ -113,8 +113,8 @@ def codes_router(parts: PublicParts, site: Site, misses: Allowance, comparisons:
         typed = (await _read_form(request)).get("kode", "")[:_MAXIMUM_TYPED]
         if not typed.strip():
             return render_page(request, "home.html", status=422, problem="empty", self_path="/")
-        if parts.is_own_code(typed):
-            return RedirectResponse("/d/" + parts.bare_code(typed), 303)
+        if (code := parts.own_code(typed)) is not None:
+            return RedirectResponse(f"/d/{code}", 303)
         answer, reference = await checked(request, typed)
         kept = urlencode({"kode": typed.partition("#")[0]})
         return page(request, answer, reference, self_path=f"/periksa?{kept}")
@@ -138,7 +138,8 @@ def codes_router(parts: PublicParts, site: Site, misses: Allowance, comparisons:
     )  # fmt: skip
     async def compare_with_paper(request: Request, code: str) -> Response:
         """Whether the name, number and date on a paper are those of the register: for each `match`,
-        `differs` or `not_given`. What the register holds is not shown. Attempts are limited.
+        `differs` or `not_given`; for a date also `unreadable`, and `short_year` where its year has two
+        digits. What the register holds is not shown. Attempts are limited.
         """
         form = await _read_form(request)
         typed = {name: form.get(name, "")[:_MAXIMUM_FIELD] for name in ("nama", "nomor", "tanggal")}
@@ -151,8 +152,7 @@ def codes_router(parts: PublicParts, site: Site, misses: Allowance, comparisons:
             comparison = await asyncio.to_thread(
                 compare, record, name=typed["nama"], number=typed["nomor"], day=typed["tanggal"]
             )
-            results = (comparison.name, comparison.number, comparison.date)
-            metrics.count_comparison("differs" if "differs" in results else "match")
+            metrics.count_comparison("differs" if comparison.differs else "match")
         if wants_page(request):
             return page(
                 request,

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from storage.vocabulary import Verdict
 from verifier import metrics
 from verifier.check import check
-from verifier.pages.file_page import view_file
+from verifier.pages.file_page import SEND_AGAIN, view_file
 from verifier.pages.render import Site, data_language, local_time, page_language, render_page
 from verifier.parts import PublicParts
 from verifier.report import Report
@@ -76,7 +76,15 @@ def files_router(parts: PublicParts, site: Site) -> APIRouter:
         checked_at = local_time(report.checked_at, view.zone, lang)
         return _answered(
             report,
-            render_page(request, "file.html", self_path="/", view=view, checked_at=checked_at),
+            render_page(
+                request,
+                "file.html",
+                # Nothing of a file is kept, so another language needs the file once more.
+                self_path="/periksa-file",
+                send_again=SEND_AGAIN,
+                view=view,
+                checked_at=checked_at,
+            ),
         )
 
     @router.get("/periksa-file", include_in_schema=False)
