@@ -11,6 +11,7 @@ Paths are relative to the TOML file.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from keys.provider import SigningKey
@@ -49,6 +50,9 @@ class SoftwareKeyRing:
                 code="KEYS_FILE",
             ) from error
         return cls(keys)
+
+    def __iter__(self) -> Iterator[SoftwareKey]:
+        return iter(self._keys.values())
 
     def key(self, key_id: str) -> SigningKey:
         """See `keys.provider.KeyRing`."""

@@ -17,6 +17,9 @@ def log_as_json(level: int = logging.WARNING) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Discreet("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    # What these meet in a file is in the findings; their own lines are stack traces of what we handled.
+    for library in ("pyhanko", "pyhanko_certvalidator"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage.database import sqlite_url
 from storage.vocabulary import Misconfigured
 from verifier.settings import check_public_url
 
@@ -55,7 +54,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database URL in effect."""
-        return self.database_url or sqlite_url(self.data / "register.db")
+        return self.database_url or f"sqlite:///{self.data / 'register.db'}"
 
     @property
     def master_key(self) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.development import DevelopmentKeyRing
@@ -36,7 +38,7 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         archive=open_archive(settings),
         catalogue=catalogue,
         renderer=Renderer(catalogue),
-        keys=open_keys(settings),
+        keys=open_keys(settings, anchors),
         timestamps=TimeStampAuthority(
             transport, anchors, clock=lambda: datetime.now(UTC), token_size=settings.tsa_token_bytes
         ),
@@ -46,13 +48,37 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
     )
 
 
-def open_keys(settings: Settings) -> KeyRing:
-    """The signing keys: those of the list, else the development PKI, which production refuses."""
+def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRing:
+    """The signing keys: those of the list, else the development PKI, which production refuses.
+
+    Raises:
+        Misconfigured: none is configured, or no anchor vouches for one of the list. Found at the start,
+            because the check of a finished document would find it only after a number was used.
+    """
     if settings.keys_file is not None:
-        return SoftwareKeyRing.open(settings.keys_file)
+        ring = SoftwareKeyRing.open(settings.keys_file)
+        for key in ring:
+            top = (key.certificate, *key.chain)[-1]
+            if not any(_vouches(anchor, top) for anchor in anchors):
+                raise Misconfigured(
+                    f"No root certificate in {settings.trust_folder} vouches for key “{key.id}”; put the root"
+                    " above it there as a .pem file.",
+                    code="KEY_UNTRUSTED",
+                )
+        return ring
     if not settings.development:
         raise Misconfigured("In production ABSAH_KEYS_FILE has to list the signing keys.")
     return DevelopmentKeyRing.open(settings.keys_folder)
+
+
+def _vouches(anchor: x509.Certificate, certificate: x509.Certificate) -> bool:
+    if certificate == anchor:
+        return True
+    try:
+        certificate.verify_directly_issued_by(anchor)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def development_transport(settings: Settings) -> Callable[[bytes], bytes] | None:

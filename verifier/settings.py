@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from storage.records import Issuer
 from storage.vocabulary import Misconfigured
 
 _AS_JSON = ("other_hosts", "official_hosts", "proxies")
@@ -69,6 +70,15 @@ class VerifierSettings(BaseSettings):
     def trust_folder(self) -> Path:
         """The folder of trusted roots in effect."""
         return self.trust or self.data / "trust"
+
+    def contact(self, regency: str) -> Issuer:
+        """Who answers where no document names its agency; all but the regency may be empty.
+
+        Never an agency picked from the register: it would be called about papers that are not its own.
+        """
+        return Issuer(
+            self.contact_agency, regency, self.contact_phone, self.contact_email, self.contact_website
+        )
 
     @property
     def hosts(self) -> tuple[str, ...]:

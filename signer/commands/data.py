@@ -13,6 +13,12 @@ from storage.vocabulary import Misconfigured
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
+def is_first_run(settings: Settings) -> bool:
+    """Whether this is a development installation, on the embedded default, without a register."""
+    embedded = settings.development and settings.database_url is None
+    return embedded and not (settings.data / "register.db").exists()
+
+
 def first_run_file(settings: Settings) -> Path:
     """Where the first start wrote address, agencies and keys; readable by its owner only."""
     return settings.data / "first-run.json"

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from signer.body import parse
+from signer.body import MAX_BYTES, parse
+from signer.commands.arguments import PlainText
 from signer.commands.data import public_url
 from signer.commands.setup import prepare
 from signer.logs import log_as_json
@@ -34,11 +35,11 @@ _PATIENCE_SECONDS = 60
 
 
 @click.command()
-@click.argument("type_id", metavar="[TYPE]", required=False)
+@click.argument("type_id", metavar="[TYPE]", required=False, type=PlainText())
 @click.option("--sample", is_flag=True, help="Print sample data, ready for “absah issue TYPE”.")
 @click.option("--json", "as_json", is_flag=True, help="Print the fields' JSON Schema.")
 def types(type_id: str | None, sample: bool, as_json: bool) -> None:
-    r"""List the document types, or describe one.
+    """List the document types, or describe one.
 
     \b
     absah types
@@ -47,6 +48,8 @@ def types(type_id: str | None, sample: bool, as_json: bool) -> None:
     """
     catalogue = open_catalogue(load_settings())
     if type_id is None:
+        if sample or as_json:
+            raise click.UsageError("Name the TYPE: absah types sip-dokter --sample")
         for each in catalogue.types:
             click.echo(f"{each.id:32} {each.label['id']} / {each.label['en']}")
         return
@@ -70,17 +73,26 @@ def _describe(document_type: DocumentType) -> None:
 
 
 @click.command()
-@click.argument("type_id", metavar="TYPE")
+@click.argument("type_id", metavar="TYPE", type=PlainText())
 @click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the PDF here."
 )
-@click.option("--agency", help="Which agency issues; the first that offers the type, if not given.")
+@click.option(
+    "--agency", type=PlainText(), help="Which agency issues; the first that offers the type, if not given."
+)
 @click.option("--valid-from", type=click.DateTime(["%Y-%m-%d"]), help="First day in force (today if unset).")
 @click.option(
-    "--override", "overrides", multiple=True, metavar="CODE=REASON", help="Accept a doubtful value."
+    "--override",
+    "overrides",
+    multiple=True,
+    type=PlainText(600),
+    metavar="CODE=REASON",
+    help="Accept a doubtful value.",
 )
-@click.option("--idempotency-key", help="Repeat with the same key to get the same document.")
+@click.option(
+    "--idempotency-key", type=PlainText(), help="Repeat with the same key to get the same document."
+)
 def issue(
     type_id: str,
     data: Path,
@@ -90,7 +102,7 @@ def issue(
     overrides: tuple[str, ...],
     idempotency_key: str | None,
 ) -> None:
-    r"""Issue a document of TYPE from the fields in DATA (JSON), and print number, code, URL and path.
+    """Issue a document of TYPE from the fields in DATA (JSON), and print number, code, URL and path.
 
     \b
     absah types sip-dokter --sample > data.json
@@ -98,7 +110,9 @@ def issue(
     """
     log_as_json()
     settings = load_settings()
-    fields = parse(data.read_bytes())
+    if output is not None:
+        _check_writable(output)
+    fields = parse(_read(data))
     if not isinstance(fields, dict):
         raise InvalidRequest(f"{data} has to hold one JSON object with the document's fields.")
     prepare(settings)
@@ -111,8 +125,9 @@ def issue(
         overrides=tuple(map(_accepted_warning, overrides)),
         officer=_signatory(desk.register, client) if overrides else None,
     )
-    accepted = accept(desk, client, idempotency_key or str(uuid.uuid4()), request)
+    # Before a number is used: keys that cannot be opened are found now.
     workshop = open_workshop(settings, development_transport(settings))
+    accepted = accept(desk, client, idempotency_key or str(uuid.uuid4()), request)
     path = _wait_until_issued(
         workshop.register, client, accepted, lambda: work_on(workshop, client.agency_id, accepted.id)
     )
@@ -130,6 +145,38 @@ def issue(
         click.echo(f"path    s3://{settings.s3_bucket}/{path}")
 
 
+def _read(data: Path) -> bytes:
+    try:
+        with data.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidRequest(f"{data} cannot be read ({error.strerror}).") from error
+    if len(content) > MAX_BYTES:
+        raise InvalidRequest(
+            f"{data} has more than {MAX_BYTES // 1_000_000} MB; make the photo smaller.", code="TOO_LARGE"
+        )
+    return content
+
+
+def _check_writable(output: Path) -> None:
+    """Now, before a number is taken, is the time to learn that the file cannot be written.
+
+    Raises:
+        Misconfigured: with the reason; nothing was issued.
+    """
+    existed = output.exists()
+    try:
+        with output.open("ab"):
+            pass
+        if not existed:
+            output.unlink()
+    except OSError as error:
+        raise Misconfigured(
+            f"{output} cannot be written ({error.strerror}); nothing was issued. Choose another path for -o.",
+            code="OUTPUT",
+        ) from error
+
+
 def _write(output: Path, pdf: bytes, accepted: Accepted) -> None:
     try:
         output.write_bytes(pdf)
@@ -145,7 +192,7 @@ def _accepted_warning(option: str) -> AcceptedWarning:
     code, _, reason = option.partition("=")
     if not reason.strip():
         raise InvalidRequest("Give a reason: --override NIK_BIRTH_MISMATCH='Sesuai akta kelahiran'")
-    return AcceptedWarning(code, reason.strip())
+    return AcceptedWarning(code.strip(), reason.strip())
 
 
 def _operator(register: Register, catalogue: Catalogue, type_id: str, agency_id: str | None) -> Client:

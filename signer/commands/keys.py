@@ -18,7 +18,7 @@ def keys() -> None:
 
 @keys.command()
 def trust() -> None:
-    r"""Print the roots as PEM: what a reader of our documents has to trust.
+    """Print the roots as PEM: what a reader of our documents has to trust.
 
     \b
     absah keys trust > root.pem

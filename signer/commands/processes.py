@@ -10,11 +10,9 @@ import time
 
 import click
 
+from signer.commands.serve import SUPERVISOR
 from signer.logs import log_as_json
 from signer.settings import load_settings
-
-SUPERVISOR = "ABSAH_SUPERVISOR"
-"""Set by `serve` for its children: its process id."""
 
 
 @click.command()
@@ -36,16 +34,23 @@ def worker() -> None:
 @click.command(hidden=True)
 @click.option("--host", default="127.0.0.1")
 @click.option("--port", type=int, default=8000)
-def web(host: str, port: int) -> None:
+@click.option("--migrate", "first_migrate", is_flag=True, help="Bring the database up to date first.")
+def web(host: str, port: int, first_migrate: bool) -> None:
     """Serve the agencies' API and the public pages on one port."""
     import uvicorn
 
     from signer.combined import create_combined_app
+    from storage.database import migrate, open_database
 
     log_as_json(logging.INFO)
     _follow_supervisor()
+    settings = load_settings()
+    if first_migrate:
+        engine = open_database(settings.database)
+        migrate(engine)
+        engine.dispose()
     uvicorn.run(
-        create_combined_app(load_settings()),
+        create_combined_app(settings),
         host=host,
         port=port,
         log_config=None,

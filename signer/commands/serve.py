@@ -19,12 +19,13 @@ from pathlib import Path
 
 import click
 
-from signer.commands.data import first_run_file, make_folder, read_json, write_private
-from signer.commands.processes import SUPERVISOR
-from signer.commands.setup import is_first_run
+# Little is imported here, and the database not even opened: whoever starts waits for it.
+from signer.commands.data import first_run_file, is_first_run, make_folder, read_json, write_private
 from signer.settings import Settings, load_settings
-from storage.database import migrate, open_database
 from storage.vocabulary import Misconfigured
+
+SUPERVISOR = "ABSAH_SUPERVISOR"
+"""Set for the processes that `serve` starts: its own process id."""
 
 _RESTART_SECONDS = 1.0
 _START_SECONDS = 60.0
@@ -55,7 +56,7 @@ class _Child:
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Data folder (ABSAH_DATA).")
 @click.option("--lan", is_flag=True, help="Serve on the local network, with that address in the QR codes.")
 def serve(port: int, data: Path | None, lan: bool) -> None:
-    r"""Serve issuing and checking on one port; the first start sets everything up.
+    """Serve issuing and checking on one port; the first start sets everything up.
 
     \b
     absah serve                     http://127.0.0.1:8000, data in ./data
@@ -79,7 +80,7 @@ def serve(port: int, data: Path | None, lan: bool) -> None:
     # The web process is not even told where keys are.
     web_environment = {name: value for name, value in environment.items() if name != "ABSAH_KEYS_FILE"}
     bind = "0.0.0.0" if lan else "127.0.0.1"  # noqa: S104
-    children = [_Child(("web", "--host", bind, "--port", str(port)), web_environment)]
+    children = [_Child(("web", "--migrate", "--host", bind, "--port", str(port)), web_environment)]
     if settings.tsa_url is None:
         tsa_port = _free_port()
         worker_environment["ABSAH_TSA_URL"] = f"http://127.0.0.1:{tsa_port}"
@@ -89,16 +90,12 @@ def serve(port: int, data: Path | None, lan: bool) -> None:
 
 
 def _set_up(settings: Settings, environment: dict[str, str], url: str) -> None:
-    """Migrate, and on the first start of a development installation make everything to try it with."""
+    """On the first start of a development installation, make everything to try it with."""
     if is_first_run(settings):
         # In a process of its own: the supervisor, which lives long, never sees a key.
         finished = subprocess.run([sys.executable, "-m", "signer", "set-up"], env=environment, check=False)
         if finished.returncode != 0:
             raise SystemExit(finished.returncode)
-    else:
-        engine = open_database(settings.database)
-        migrate(engine)
-        engine.dispose()
     first_run = read_json(first_run_file(settings))
     if first_run is not None and first_run["url"] != url:
         write_private(first_run_file(settings), {**first_run, "url": url})
@@ -155,6 +152,7 @@ def _greet(settings: Settings, url: str, lan: bool) -> None:
             f"    --data @{settings.data / agency['example']}\n"
         )
     if lan:
+        click.echo(f"On a phone in the same network, scan this; it opens {url}\n")
         _print_qr(url)
     click.echo("Stop with Ctrl-C.")
 

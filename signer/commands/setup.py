@@ -17,6 +17,7 @@ import click
 from signer.commands.data import (
     DEFAULT_URL,
     first_run_file,
+    is_first_run,
     make_folder,
     samples_folder,
     specimens_file,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 @click.command("set-up", hidden=True)
 def set_up() -> None:
     """Prepare the data folder; on the first start of a development installation, fill it."""
-    log_as_json()
     settings = load_settings()
     prepare(settings)
     migrate(open_database(settings.database))
@@ -44,17 +44,12 @@ def prepare(settings: Settings) -> None:
     if not is_first_run(settings):
         return
     make_folder(settings.data)
+    log_as_json()
     click.echo(f"First use: setting up {settings.data} with fictional agencies and specimens.", err=True)
     # What is made here is for the operator's eyes only.
     before = os.umask(0o077)
     _first_run(settings)
     os.umask(before)
-
-
-def is_first_run(settings: Settings) -> bool:
-    """Whether this is a development installation, on the embedded default, without a register."""
-    embedded = settings.development and settings.database_url is None
-    return embedded and not (settings.data / "register.db").exists()
 
 
 def _first_run(settings: Settings) -> None:
@@ -66,8 +61,11 @@ def _first_run(settings: Settings) -> None:
     from signer.workshop import development_transport
 
     url = settings.public_url or DEFAULT_URL
-    # Made apart and moved at the end: an interrupted first start leaves nothing half done.
-    staged = settings.model_copy(update={"data": settings.data / "first-run"})
+    # Made apart and moved at the end: an interrupted first start leaves nothing half done. Specimens are
+    # signed and stamped by the development PKI, also where the operator's own keys are set already.
+    staged = settings.model_copy(
+        update={"data": settings.data / "first-run", "keys_file": None, "trust": None, "tsa_url": None}
+    )
     shutil.rmtree(staged.data, ignore_errors=True)
     staged.data.mkdir(parents=True)
     with Progress(console=Console(stderr=True), transient=True) as progress:

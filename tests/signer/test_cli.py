@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
 from signer.cli import _COMMANDS
@@ -287,6 +288,32 @@ def test_a_wrong_passphrase_stops_the_start(data: Path, key_list: Path, tmp_path
     (tmp_path / "keys" / "kepala.p12").write_bytes(b"nonsense")
     assert absah(data, "worker", code=1, ABSAH_KEYS_FILE=listing).stderr.startswith("KEY_FILE: ")
     assert absah(data, "worker", code=1, ABSAH_KEYS_FILE="/nowhere").stderr.startswith("KEYS_FILE: ")
+
+
+def test_a_key_that_no_root_vouches_for_stops_the_start(data: Path, key_list: Path) -> None:
+    error = absah(data, "worker", code=1, ABSAH_KEYS_FILE=str(key_list / "keys.toml")).stderr
+    assert error.startswith("KEY_UNTRUSTED: ")
+    assert "kepala-dpmptsp-contoh" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_first_start_beside_own_keys_still_makes_specimens(key_list: Path, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh"
+    run = absah(fresh, "keys", "trust", ABSAH_KEYS_FILE=str(key_list / "keys.toml"))
+    lines = [line for line in run.stdout.splitlines() if not line.startswith("#")]
+    assert (lines[0], lines[-1]) == ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----")
+    assert len(x509.load_pem_x509_certificates(run.stdout.encode())) == 1
+    assert json.loads((fresh / "specimens.json").read_text())
+    assert not (fresh / "first-run").exists()
+
+
+@pytest.mark.parametrize("command", ["types", "issue", "serve", "keys trust", "verify"])
+def test_help_shows_its_examples_as_lines_of_their_own(made: Path, command: str) -> None:
+    said = absah(made, *command.split(), "--help").stdout
+    assert "\\b" not in said
+    examples = [line for line in said.splitlines() if line.strip().startswith("absah ")]
+    assert len(examples) >= 2
+    assert all(line.count("absah ") == 1 for line in examples)
 
 
 def test_the_installed_command(made: Path) -> None:
