@@ -110,12 +110,12 @@ def issue(
     """
     log_as_json()
     settings = load_settings()
-    if output is not None:
-        _check_writable(output)
     fields = parse(_read(data))
     if not isinstance(fields, dict):
         raise InvalidRequest(f"{data} has to hold one JSON object with the document's fields.")
     prepare(settings)
+    if output is not None:
+        _check_writable(output)
     desk = open_desk(settings, public_url(settings))
     client = _operator(desk.register, desk.catalogue, type_id, agency)
     request = IssueRequest(
@@ -164,8 +164,8 @@ def _check_writable(output: Path) -> None:
     Raises:
         Misconfigured: with the reason; nothing was issued.
     """
-    existed = output.exists()
     try:
+        existed = output.exists()
         with output.open("ab"):
             pass
         if not existed:

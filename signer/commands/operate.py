@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError
 
+from signer.commands.arguments import PlainText
 from signer.commands.data import make_folder
 from signer.parts import open_archive, open_register
 from signer.settings import load_settings
 from storage import audit as trail
 from storage import queue, units
+from storage.api_keys import list_api_keys
 from storage.database import migrate as migrate_database
 from storage.database import open_database, open_database_to_read, transaction
 from storage.reconcile import discrepancies
@@ -44,7 +46,10 @@ def settings() -> None:
 def _shown(value: object) -> str:
     """A setting's value; a secret prints as stars, and so does the password in a database's URL."""
     if isinstance(value, str) and "://" in value and "@" in value:
-        return make_url(value).render_as_string(hide_password=True)
+        try:
+            return make_url(value).render_as_string(hide_password=True)
+        except (ArgumentError, ValueError):
+            return "(not a URL)"  # whatever it is, it may hold a password
     return "" if value is None else str(value)
 
 
@@ -80,6 +85,8 @@ def add_units(connection: Connection, file: Path) -> None:
     """
     try:
         described = tomllib.loads(file.read_text())
+        if not {"unit", "officer"} & set(described):
+            raise ValueError("it has neither a [[unit]] nor an [[officer]] table")
         for entry in described.get("unit", ()):
             logo = entry.pop("logo", None)
             types = tuple(entry.pop("types", ()))
@@ -105,12 +112,31 @@ def api_keys() -> None:
     """Keys by which agencies' systems and officers call the API."""
 
 
+@api_keys.command("list")
+@click.argument("agency", required=False, type=PlainText())
+def list_keys(agency: str | None) -> None:
+    """List the keys of AGENCY, or of all: id, agency, scopes, officer, made, revoked. Never a secret.
+
+    A key begins with absah_, its id and another underscore; that is how to tell which one a system uses.
+    """
+    register = open_register(load_settings())
+    with transaction(register.engine) as connection:
+        if agency is not None:
+            units.get_unit(connection, agency)
+        found = list_api_keys(connection, agency)
+    for key in found:
+        revoked = "in use" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}"
+        officer = key.officer_id or "(a system's)"
+        scopes = ",".join(key.scopes)
+        click.echo(f"{key.id}\t{key.agency_id}\t{scopes}\t{officer}\t{key.created_at:%Y-%m-%d}\t{revoked}")
+
+
 @api_keys.command("new")
-@click.argument("agency")
+@click.argument("agency", type=PlainText())
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(units.SCOPES), help="May be given several times."
 )
-@click.option("--officer", help="Id of the officer whose key it is; needed to approve.")
+@click.option("--officer", type=PlainText(), help="Id of the officer whose key it is; needed to approve.")
 def new_api_key(agency: str, scopes: tuple[str, ...], officer: str | None) -> None:
     """Create a key for AGENCY and show it, once."""
     register = open_register(load_settings())
@@ -122,8 +148,8 @@ def new_api_key(agency: str, scopes: tuple[str, ...], officer: str | None) -> No
 
 
 @api_keys.command("revoke")
-@click.argument("agency")
-@click.argument("key_id")
+@click.argument("agency", type=PlainText())
+@click.argument("key_id", type=PlainText())
 def revoke_api_key(agency: str, key_id: str) -> None:
     """End the key KEY_ID of AGENCY at once (the id is the part between the underscores)."""
     register = open_register(load_settings())
@@ -133,8 +159,8 @@ def revoke_api_key(agency: str, key_id: str) -> None:
 
 
 @click.command()
-@click.argument("agency")
-@click.argument("document")
+@click.argument("agency", type=PlainText())
+@click.argument("document", type=PlainText())
 def unblock(agency: str, document: str) -> None:
     """Let a BLOCKED document go on, once its cause is mended."""
     if not queue.unblock(open_register(load_settings()), agency, document):

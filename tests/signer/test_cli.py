@@ -94,12 +94,64 @@ def test_what_cannot_be_issued_is_said_in_words_and_costs_no_number(
     assert "reason" in refused(doubtful, "--override", "NIK_BIRTH_MISMATCH")
     assert "absah agencies list" in refused(sample.read_text(), "--agency", "no-such-agency")
     assert "does not exist" in absah(data, "issue", "sip-dokter", str(tmp_path / "none"), code=2).stderr
+    assert "/valid_from" in refused(sample.read_text(), "--valid-from", "9999-01-01")
+    assert "OVERRIDE_NOT_NEEDED" in refused(
+        sample.read_text(), "--override", "NIK_BIRTH_MISMATCH=Sesuai akta"
+    )
+    assert "REASON_MISSING" in refused(doubtful, "--override", "NIK_BIRTH_MISMATCH=...")
     before = numbers(data)
-    issued = absah(data, "issue", "sip-dokter", str(sample), "-o", str(tmp_path / "no" / "x.pdf"), code=1)
-    assert "is issued and archived, but" in issued.stderr
-    after = numbers(data)
-    assert len(set(after) - set(before)) == 1
+    for output in (tmp_path / "no" / "x.pdf", sample / "x.pdf", tmp_path / ("x" * 300)):
+        error = absah(data, "issue", "sip-dokter", str(sample), "-o", str(output), code=1).stderr
+        assert error.startswith("OUTPUT: ")
+        assert "nothing was issued" in error
+    assert numbers(data) == before
     assert absah(data, "audit").stdout.startswith("Audit chain")
+
+
+def test_a_path_that_can_be_written_is_left_alone_when_the_request_is_refused(
+    data: Path, tmp_path: Path
+) -> None:
+    bad, kept, new = tmp_path / "bad.json", tmp_path / "kept.pdf", tmp_path / "new.pdf"
+    bad.write_text("{}")
+    kept.write_text("an earlier file")
+    for output in (kept, new):
+        absah(data, "issue", "sip-dokter", str(bad), "-o", str(output), code=1)
+    assert kept.read_text() == "an earlier file"
+    assert not new.exists()
+
+
+NO_TEXT = ("", "\udcff", "a\nb", "x" * 601)
+
+
+@pytest.mark.parametrize("text", NO_TEXT, ids=ascii)
+def test_what_cannot_be_stored_is_refused_before_anything_happens(
+    made: Path, sample: Path, text: str
+) -> None:
+    issue = ("issue", "sip-dokter", str(sample))
+    for command in (
+        ("types", text),
+        ("issue", text, str(sample)),
+        (*issue, "--agency", text),
+        (*issue, "--idempotency-key", text),
+        (*issue, "--override", text),
+        ("api-keys", "new", text),
+        ("api-keys", "new", "dpmptsp-contoh", "--officer", text),
+        ("api-keys", "revoke", "dpmptsp-contoh", text),
+        ("api-keys", "list", text),
+        ("unblock", "dpmptsp-contoh", text),
+    ):
+        assert "Invalid value for" in absah(made, *command, code=2).stderr, command
+
+
+def test_a_sample_needs_a_type(made: Path) -> None:
+    for option in ("--sample", "--json"):
+        assert "Name the TYPE" in absah(made, "types", option, code=2).stderr
+
+
+def test_a_data_file_that_is_too_large(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "large.json"
+    file.write_text("[" + " " * 5_000_000 + "]")
+    assert "smaller" in absah(made, "issue", "sip-dokter", str(file), code=1).stderr
 
 
 def numbers(data: Path) -> list[str]:
@@ -135,6 +187,8 @@ def test_settings_lists_all_and_shows_no_secret(made: Path) -> None:
         assert f"ABSAH_{name.upper()}=" in shown
         assert str(field.description) in shown
     assert "rahasia" not in shown
+    unreadable = absah(made, "settings", ABSAH_DATABASE_URL="://u:rahasia@db").stdout
+    assert "ABSAH_DATABASE_URL=(not a URL)" in unreadable
 
 
 @pytest.mark.parametrize(
@@ -197,6 +251,7 @@ def test_agencies_and_api_keys(data: Path, tmp_path: Path) -> None:
         "unit = 5",
         "unit = [1]",
         "[[unit]]\nnonsense = 1",
+        "",
         "[[unit",
         "\x00",
     ):
@@ -209,8 +264,17 @@ def test_agencies_and_api_keys(data: Path, tmp_path: Path) -> None:
     assert key.startswith("absah_")
     assert "UNKNOWN_AGENCY" in absah(data, "api-keys", "new", "nobody", code=1).stderr
     assert "UNKNOWN_OFFICER" in absah(data, "api-keys", "new", "dinas-baru", "--officer", "x", code=1).stderr
-    key_id = key.split("_")[1]
+    _, key_id, secret = key.split("_", 2)
+    listed = absah(data, "api-keys", "list", "dinas-baru").stdout
+    assert listed.split("\t")[:4] == [key_id, "dinas-baru", "read", "(a system's)"]
+    assert listed.strip().endswith("in use")
+    everything = absah(data, "api-keys", "list").stdout
+    assert len(everything.splitlines()) == 4
+    assert secret not in everything
+    assert "kepala-dpmptsp-contoh" in everything
+    assert "UNKNOWN_AGENCY" in absah(data, "api-keys", "list", "nobody", code=1).stderr
     assert "Revoked" in absah(data, "api-keys", "revoke", "dinas-baru", key_id).stdout
+    assert "\trevoked 20" in absah(data, "api-keys", "list", "dinas-baru").stdout
     assert "no such API key" in absah(data, "api-keys", "revoke", "dinas-baru", key_id, code=1).stderr
 
 
