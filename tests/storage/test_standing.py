@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -302,3 +303,10 @@ def test_what_was_annulled_meanwhile_keeps_its_reason_once_its_successor_is_issu
     issue(register, shelf.agency.id, new)
     assert overview(register, old).status == Status.ANNULLED
     assert shelf.public(old)["reason_class"] == "issued_in_error"
+
+
+def test_the_documentation_shows_the_same_table() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "issue-cycle.md").read_text()
+    for standing, row in TRANSITIONS.items():
+        cells = ["yes" if refusal is None else f"`{refusal.code}`" for refusal in row.values()]
+        assert f"| {standing} | {' | '.join(cells)} |" in text
