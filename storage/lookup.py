@@ -9,7 +9,7 @@ from sqlalchemy import Engine, RowMapping, bindparam, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from storage.database import open_database_to_read, sqlite_url
+from storage.database import check_version, open_database_to_read, sqlite_url
 from storage.records import Issuer, PublicRecord
 from storage.tables import document_file, public_record
 from storage.vocabulary import Unavailable
@@ -61,11 +61,17 @@ class Lookup:
 
 
 def open_lookup(data: Path) -> Lookup | None:
-    """The register in a data folder, read-only; None where the folder has none."""
+    """The register in a data folder, read-only; None where the folder has none.
+
+    Raises:
+        Misconfigured: it is the register of another version, in which this program could misread a status.
+    """
     file = data / "register.db"
     if not file.exists():
         return None
-    return Lookup(open_database_to_read(sqlite_url(file)))
+    engine = open_database_to_read(sqlite_url(file))
+    check_version(engine)
+    return Lookup(engine)
 
 
 def record_from_row(row: RowMapping) -> PublicRecord:

@@ -16,7 +16,6 @@ from fastapi import APIRouter, FastAPI
 
 from storage.database import open_database_to_read
 from storage.lookup import Lookup
-from storage.records import Issuer
 from storage.vocabulary import AbsahError, Misconfigured
 from verifier.errors import install_errors
 from verifier.head import HeadAsGet
@@ -24,6 +23,7 @@ from verifier.headers import SecurityHeaders
 from verifier.health import health_router
 from verifier.limits import Allowance
 from verifier.metrics import serve_metrics
+from verifier.openapi import keep_examples
 from verifier.pages.render import Site, install_site
 from verifier.parts import PublicParts
 from verifier.routes.codes import codes_router
@@ -56,6 +56,7 @@ def add_public_side(app: FastAPI, parts: PublicParts) -> None:
     app.include_router(codes_router(parts, site, misses=Allowance(), comparisons=Allowance()))
     app.include_router(files_router(parts, site))
     app.include_router(_with_sandbox(parts.sandbox))
+    keep_examples(app)
     app.add_middleware(HeadAsGet)
 
 
@@ -102,13 +103,7 @@ def _parts(settings: VerifierSettings, lookup: Lookup) -> PublicParts:
         anchors=_read_trust(settings.trust_folder),
         hosts=settings.hosts,
         regency=settings.regency,
-        contact=Issuer(
-            settings.contact_agency,
-            settings.regency,
-            settings.contact_phone,
-            settings.contact_email,
-            settings.contact_website,
-        ),
+        contact=settings.contact(settings.regency),
         official_hosts=settings.official_hosts,
         upload_limit=settings.upload_limit,
         development=settings.development,

@@ -136,7 +136,8 @@ def _inspect_pdf(
     findings: list[Observation] = []
     if reader.encrypted:
         if not _unlock(reader, password):
-            return FileAnswer.unreadable("PASSWORD_NEEDED")
+            wrong = (Observation("PASSWORD_WRONG"),) if password else ()
+            return FileAnswer(readable=False, findings=(*wrong, Observation("PASSWORD_NEEDED")))
         findings.append(Observation("ENCRYPTED"))
     if has_active_content(reader):
         findings.append(Observation("ACTIVE_CONTENT"))

@@ -122,8 +122,11 @@ def check(
         if not known_original:
             busy = error.code == "SANDBOX_BUSY"
             register.more.append(Observation("SANDBOX_BUSY" if busy else "SANDBOX_UNAVAILABLE"))
-    if answer is not None and not known_original:
-        _tie(answer, register, hosts)
+    if answer is not None:
+        if known_original:
+            answer = _without_doubts(answer)
+        else:
+            _tie(answer, register, hosts)
     report = conclude(
         answer,
         register.record,
@@ -138,6 +141,22 @@ def check(
         more=register.more,
     )
     return replace(report, elapsed_ms=round((perf_counter() - started) * 1000, 2))
+
+
+_DOUBTS = frozenset(
+    {"NO_ANCHORS", "SIGNER_UNTRUSTED", "SIGNER_UNSUITABLE", "SIGNER_EXPIRED", "TIMESTAMP_UNTRUSTED"}
+)
+
+
+def _without_doubts(original: FileAnswer) -> FileAnswer:
+    """An original without warnings about who signed it: the register's own hash has answered that.
+
+    They appear where other roots are trusted than the issuer's (``--trust``); each signature still says so.
+    """
+    kept = tuple(finding for finding in original.findings if finding.code not in _DOUBTS)
+    if len(kept) == len(original.findings):
+        return original
+    return replace(original, findings=(*kept, Observation("ORIGINAL_DECIDES")))
 
 
 def _tie(answer: FileAnswer, register: _Register, hosts: Sequence[str]) -> None:

@@ -190,8 +190,14 @@ def _open_register(data: Path) -> Lookup | None:
     if not data.is_dir():
         return None
     from storage.lookup import open_lookup
+    from storage.vocabulary import Misconfigured
 
-    return open_lookup(data)
+    try:
+        return open_lookup(data)
+    except Misconfigured as error:
+        # Answering without the register would call a withdrawn document good.
+        click.echo(f"{error.message} With --offline, the signatures are checked without it.", err=True)
+        sys.exit(2)
 
 
 def _hosts(data: Path) -> tuple[str, ...]:
@@ -219,6 +225,7 @@ _LABELS = {
         "claimed": "menurut penanda tangan",
         "register": "Register",
         "unknown": "tidak tercatat di sini",
+        "unsearched": "tidak dapat dicari",
     },
     "en": {
         "signature": "signature",
@@ -228,12 +235,14 @@ _LABELS = {
         "claimed": "as the signer says",
         "register": "Register",
         "unknown": "not recorded here",
+        "unsearched": "could not be searched",
     },
 }
 
 
 def _print(report: Report) -> None:
     """The answer for a person: verdict, advice, signers, register, findings."""
+    from storage.vocabulary import Verdict
     from verifier.verdict import STATUS_WORDS
 
     labels = _LABELS[report.lang]
@@ -249,7 +258,9 @@ def _print(report: Report) -> None:
     register = report.register
     if register is not None:
         known = f"{register.number}, {STATUS_WORDS[report.lang][register.status]}" if register.status else ""
-        click.echo(f"  · {labels['register']}: {known or labels['unknown']}")
+        # Of a file that cannot be read nobody knows which document it is.
+        searched = report.verdict not in (Verdict.UNREADABLE, Verdict.UNAVAILABLE)
+        click.echo(f"  · {labels['register']}: {known or labels['unknown' if searched else 'unsearched']}")
     for finding in report.findings:
         click.echo(f"  - {finding.message} [{finding.code}]")
 

@@ -32,6 +32,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "PDF ini terkunci; periksa lagi dengan kata sandinya.",
         "This PDF is locked; check it again with its password.",
     ),
+    "PASSWORD_WRONG": (
+        "error",
+        "Kata sandi yang diberikan tidak membuka PDF ini.",
+        "The password that was given does not open this PDF.",
+    ),
     "FILE_NOT_FOUND": ("error", "File tidak ditemukan.", "There is no such file."),
     "FILE_IS_DIRECTORY": (
         "error",
@@ -70,6 +75,13 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "info",
         "File ini sama persis, bit demi bit, dengan yang diterbitkan.",
         "This file is identical, bit by bit, to the one that was issued.",
+    ),
+    "ORIGINAL_DECIDES": (
+        "info",
+        "Sertifikat induk yang dipercaya di sini tidak memastikan tanda tangannya; "
+        "yang memutuskan adalah register, yang mengenal file ini bit demi bit.",
+        "The root certificates trusted here do not confirm its signatures; what decides is the register, "
+        "which knows this file bit by bit.",
     ),
     "ORIGINAL_EXTENDED": (
         "info",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal
 
+import structlog
 from prometheus_client import Counter, Histogram, start_http_server
 
 from storage.vocabulary import Verdict
+
+log = structlog.get_logger("metrics")
 
 _CHECKS = Counter("absah_checks", "Checks answered", ["by", "verdict"])
 _COMPARISONS = Counter("absah_comparisons", "Blind comparisons answered", ["result"])
@@ -40,4 +44,12 @@ def count_refusal(code: str) -> None:
 
 def serve_metrics(port: int, address: str = "127.0.0.1") -> None:
     """``/metrics`` on a port of its own, which the public never reaches."""
-    start_http_server(port, address)
+    server, _ = start_http_server(port, address)
+    # The library's own prints a traceback, for a scraper that went away as for anything else.
+    server.handle_error = _log_failure  # type: ignore[method-assign]
+
+
+def _log_failure(request: object, client_address: object) -> None:
+    error = sys.exception()
+    if not isinstance(error, ConnectionError):
+        log.error("metrics.failed", error=type(error).__name__)

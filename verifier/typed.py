@@ -15,6 +15,7 @@ _OTHER_SCHEME = re.compile(
     r"([a-z][a-z0-9+.\-]*)://|(javascript|data|file|ftp|mailto|tel|sms|geo|intent|market):", re.IGNORECASE
 )
 _HOST = re.compile(r"[^\s/]+\.[^\s/.]{2,}(:\d+)?", re.IGNORECASE)
+_DOTTED_CODE = re.compile(r"\w{5}\.\w{5}\.\w{4}")
 _PATH = re.compile(r"/d/([^/]+)/?")
 _OWN_PORTS = {"https": ":443", "http": ":80"}
 
@@ -69,8 +70,7 @@ def _scheme_and_rest(text: str) -> tuple[str | None, str | None]:
     first, slash, _ = text.partition("#")[0].partition("/")
     if slash and ("." in first or ":" in first):
         return None, text
-    # A code may be written with points in it; “www.evil.example” has no check character.
-    looks_like_host = _HOST.fullmatch(first) or first.lower().startswith("www.")
-    if not slash and looks_like_host and len(codes.normalise(text)) != codes.LENGTH:
+    # A code may be written with points in it, also one with a typing error.
+    if _HOST.fullmatch(first) and not _DOTTED_CODE.fullmatch(first):
         return None, text
     return None, None

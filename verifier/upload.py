@@ -7,6 +7,7 @@ document has no business there. What is refused is refused as soon as it is know
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
@@ -18,10 +19,15 @@ from starlette.requests import ClientDisconnect, Request
 
 from storage.vocabulary import AbsahError, InvalidRequest, Unavailable
 
+# What it warns of is answered to the sender; in our log it would be a stranger's bytes without a structure.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+
 _MAXIMUM_PARTS = 20
 _MAXIMUM_FIELD = 2_000
 # Boundaries, part headers and the small fields beside the file.
 _OVERHEAD = 64_000
+# How many times the limit is still let in, to be thrown away, so that the refusal arrives.
+_DRAINED = 4
 _IDLE_SECONDS = 20.0
 _TOTAL_SECONDS = 600.0
 
@@ -102,6 +108,7 @@ async def read_upload(request: Request, limit: int, account: _Account) -> Upload
     # A length that is no number is left to the parts themselves.
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit + _OVERHEAD:
+        await _pass_over(request, int(announced[:20]), _DRAINED * limit)
         raise _too_large(limit)
     form = _Form(limit)
     parser = _parser(request, form)
@@ -116,6 +123,19 @@ async def read_upload(request: Request, limit: int, account: _Account) -> Upload
     except FormParserError as error:
         raise MalformedForm("The form is damaged or was cut off.") from error
     return form.upload()
+
+
+async def _pass_over(request: Request, announced: int, most: int) -> None:
+    """Let what is too large arrive, unless that is too much, and keep nothing of it.
+
+    The server ends the connection behind an answer that did not wait for the body; a client that is still
+    sending then sees a reset in the place of the answer. One that asks first (RFC 9110, 10.1.1) sends none.
+    """
+    if announced > most or "expect" in request.headers:
+        return
+    async with aclosing(_arriving(request)) as chunks:
+        async for _ in chunks:
+            pass
 
 
 def _parser(request: Request, form: _Form) -> MultipartParser:

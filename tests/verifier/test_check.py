@@ -9,6 +9,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 import qrcode
+from cryptography.hazmat.primitives.serialization import Encoding
 from sample_files import (
     CODE,
     byte_range_of,
@@ -103,6 +104,21 @@ def test_an_original_is_known_by_its_hash_even_when_nothing_can_open_it(
     assert lookup.asked == ["sha256"]
     assert report.elapsed_ms > 0
     assert report.sha256 == hashlib.sha256(issued).hexdigest()
+
+
+def test_an_original_has_no_doubts_beside_it_whatever_is_trusted(  # type: ignore[no-untyped-def]
+    issued: bytes, lookup: MemoryLookup, sandbox: Sandbox, people: Pki
+) -> None:
+    other = people.stranger.issuers[-1].public_bytes(Encoding.PEM)
+    for anchors in ([other], []):
+        report = check(issued, lookup=lookup, anchors=anchors, sandbox=sandbox, now=NOW)
+        assert report.verdict is Verdict.VALID
+        assert {finding.severity for finding in report.findings} == {"info"}
+        assert {"ORIGINAL", "ORIGINAL_DECIDES"} <= codes(report)
+        assert report.signatures[0].trust == "untrusted"
+        # Of a file that is not the original the same doubts are told.
+        altered = check(issued + b"x", lookup=lookup, anchors=anchors, sandbox=sandbox, now=NOW)
+        assert "SIGNER_UNTRUSTED" in codes(altered)
 
 
 def test_an_originals_signatures_are_told_all_the_same(ask, issued: bytes) -> None:  # type: ignore[no-untyped-def]

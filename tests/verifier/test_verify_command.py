@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hostile_files import xref_stream_bomb
 from sample_files import encrypted_pdf, plain_pdf, signed_pdf
 from small_pki import NOW, Pki
+from sqlalchemy import text
+
+from storage.database import migrate, open_database, sqlite_url
 
 _PEM = Encoding.PEM
 
@@ -140,6 +143,21 @@ def test_wrong_use_is_one_clear_sentence(folder: Path, arguments: list[str], sai
     assert "Traceback" not in result.stderr
 
 
+def test_a_register_of_a_newer_version_is_never_passed_over(folder: Path) -> None:
+    engine = open_database(sqlite_url(folder / "data" / "register.db"))
+    migrate(engine)
+    assert "tidak dapat dicari" in run(folder, "empty.pdf").stdout
+    assert run(folder, "good.pdf").returncode == 1
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    result = run(folder, "good.pdf", "--json")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "newer than this program" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert run(folder, "good.pdf", "--offline").returncode == 0
+
+
 def test_help_teaches(folder: Path) -> None:
     shown = run(folder, "--help").stdout
     assert "Examples" in shown
@@ -153,7 +171,10 @@ def test_a_locked_file_asks_for_its_password(folder: Path) -> None:
     without = run(folder, "locked.pdf", "--json")
     assert json.loads(without.stdout)["findings"][0]["code"] == "PASSWORD_NEEDED"
     assert without.returncode == 2
-    assert run(folder, "locked.pdf", "--password", "salah").returncode == 2
+    wrong = run(folder, "locked.pdf", "--password", "salah")
+    assert wrong.returncode == 2
+    assert "tidak membuka PDF ini" in wrong.stdout
+    assert "tidak membuka PDF ini" not in run(folder, "locked.pdf").stdout
     with_password = run(folder, "locked.pdf", "--password", "rahasia", "--json")
     assert with_password.returncode == 0, with_password.stdout
     assert "rahasia" not in with_password.stdout

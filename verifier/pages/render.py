@@ -85,9 +85,24 @@ def data_language(request: Request) -> Lang:
 
 
 def wants_page(request: Request) -> bool:
-    """Whether the caller is a browser, or anything that did not ask for JSON alone."""
-    accept = request.headers.get("accept", "*/*")
-    return "application/json" not in accept or "text/html" in accept
+    """Whether a page serves the caller better than JSON (RFC 9110, 12.5.1); a page where both serve alike."""
+    accept = request.headers.get("accept", "*/*")[:1000]
+    return _preference(accept, "text", "html") >= _preference(accept, "application", "json")
+
+
+def _preference(accept: str, kind: str, subtype: str) -> tuple[float, int]:
+    """The weight of a media type, and how exactly it is named; what is named more exactly wins."""
+    exactness = {f"{kind}/{subtype}": 2, f"{kind}/*": 1, "*/*": 0}
+    found = (0.0, -1)
+    for item in accept.lower().split(","):
+        media, *parameters = (part.strip() for part in item.split(";"))
+        if exactness.get(media, -1) > found[1]:
+            weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+            try:
+                found = (max(0.0, min(1.0, float(weight))), exactness[media])
+            except ValueError:
+                continue
+    return found if found[0] > 0 else (0.0, -1)
 
 
 def render_page(

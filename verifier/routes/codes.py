@@ -20,7 +20,7 @@ from verifier.limits import Allowance, Networks
 from verifier.pages.code_page import public_reason, reason_words, status_since, view_code, words_of
 from verifier.pages.render import Site, data_language, local_time, page_language, render_page, wants_page
 from verifier.parts import PublicParts
-from verifier.routes.examples import CODE_RESPONSES
+from verifier.routes.examples import CODE_RESPONSES, COMPARE_RESPONSES
 from verifier.words import Lang
 
 log = structlog.get_logger("verifier")
@@ -127,6 +127,7 @@ def codes_router(parts: PublicParts, site: Site, misses: Allowance, comparisons:
     @router.post(
         "/d/{code}/compare",
         summary="Blind compare",
+        responses=COMPARE_RESPONSES,
         openapi_extra={"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": {
             "type": "object",
             "properties": {

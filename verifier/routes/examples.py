@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
+
+from storage.vocabulary import Status, Verdict
+from verifier.by_code import Match
+from verifier.report import Changes, Covers, Indication, Integrity, Kind, Level, Severity, Trust
 
 _CODE: dict[str, Any] = {
     "code": "7K3M9QX2R4TPXA",
@@ -68,6 +72,7 @@ _TEXT = _nullable("string")
 
 _CODE_SCHEMA: dict[str, Any] = {
     "type": "object",
+    "additionalProperties": False,
     "required": list(_CODE),
     "properties": {
         **{key: {"type": "string"} for key in ("code", "verdict", "heading", "advice", "reference")},
@@ -118,8 +123,30 @@ _LIMITED = _problem(
 CODE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: _json("What the register says", _CODE, _CODE_SCHEMA),
     404: _json("An unknown or mistyped code", _UNKNOWN, _CODE_SCHEMA),
+    # No parameter of these routes can be wrong, but the framework would announce its own form of this.
+    422: _problem(422, "Invalid request", "INVALID_REQUEST", "The request does not have the expected form."),
     429: _LIMITED,
     503: _json("The register does not answer", _UNAVAILABLE, _CODE_SCHEMA),
+}
+
+_COMPARED: dict[str, Any] = {
+    "code": "7K3M9QX2R4TPXA",
+    "nama": "match",
+    "nomor": "differs",
+    "tanggal": "not_given",
+}
+_COMPARED_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": list(_COMPARED),
+    "properties": {
+        "code": {"type": "string"},
+        **{name: {"type": "string", "enum": ["match", "differs", "not_given"]} for name in ("nama", "nomor")},
+        "tanggal": {"type": "string", "enum": list(get_args(Match))},
+    },
+}
+COMPARE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **CODE_RESPONSES,
+    200: _json("Field by field, whether it is what the register holds", _COMPARED, _COMPARED_SCHEMA),
 }
 
 _REPORT: dict[str, Any] = {
@@ -127,7 +154,22 @@ _REPORT: dict[str, Any] = {
     "sha256": "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7",
     "verdict": "valid",
     "summary": "Original file, in force.",
-    "signatures": [],
+    "signatures": [
+        {
+            "field": "Penanda_tangan_1",
+            "kind": "signature",
+            "signer": "CN=dr. Ratna Contoh, T=Kepala Dinas, O=Kabupaten Contoh, C=ID",
+            "integrity": "intact",
+            "changes": "none",
+            "covers": "whole_file",
+            "trust": "trusted",
+            "level": "PAdES-B-T",
+            "indication": "TOTAL-PASSED",
+            "subindication": None,
+            "signed_at": "2026-03-12T02:15:04Z",
+            "signed_at_source": "timestamp",
+        }
+    ],
     "register": {
         "known": True,
         "status": "in_force",
@@ -145,26 +187,103 @@ _REPORT: dict[str, Any] = {
     "elapsed_ms": 1.9,
 }
 
-_REPORT_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": list(_REPORT),
-    "properties": {
-        **{key: {"type": "string"} for key in ("file", "sha256", "verdict", "summary")},
-        "signatures": {"type": "array", "items": {"type": "object"}},
-        "register": _nullable("object"),
-        "findings": {"type": "array", "items": {"type": "object"}},
-        "elapsed_ms": {"type": "number"},
-    },
+_UNCHECKED: dict[str, Any] = {
+    **_REPORT,
+    "verdict": "unavailable",
+    "summary": "Cannot be checked right now.",
+    "signatures": [],
+    "register": {"known": False, **dict.fromkeys(("status", "number", "type", "superseded_by"))},
+    "findings": [
+        {
+            "code": "SANDBOX_BUSY",
+            "severity": "error",
+            "message": "Too many files are being checked; try again in a moment.",
+        }
+    ],
 }
+
+
+def _one_of(kind: Any) -> dict[str, Any]:
+    return {"type": "string", "enum": [str(each) for each in get_args(kind)]}
+
+
+def _closed(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An object with these members and no other."""
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": False,
+        **more,
+    }
+
+
+_WORD = {"type": "string"}
+_SIGNATURE_SCHEMA = _closed(
+    {
+        "field": _WORD,
+        "kind": _one_of(Kind),
+        "signer": _WORD,
+        "integrity": _one_of(Integrity),
+        "changes": _one_of(Changes),
+        "covers": _one_of(Covers),
+        "trust": _one_of(Trust),
+        "level": _one_of(Level),
+        "indication": _one_of(Indication),
+        "subindication": _TEXT,
+        "signed_at": _nullable("string", format="date-time"),
+        "signed_at_source": {"type": "string", "enum": ["timestamp", "claimed"]},
+    }
+)
+_REGISTER_SCHEMA = _closed(
+    {
+        "known": {"type": "boolean"},
+        "status": _nullable("string", enum=[*map(str, Status), None]),
+        "number": _TEXT,
+        "type": _TEXT,
+        "superseded_by": _TEXT,
+    },
+    type=["object", "null"],
+)
+_REPORT_SCHEMA: dict[str, Any] = _closed(
+    {
+        "file": _WORD,
+        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "verdict": {"type": "string", "enum": [str(verdict) for verdict in Verdict]},
+        "summary": _WORD,
+        "signatures": {"type": "array", "items": _SIGNATURE_SCHEMA},
+        "register": _REGISTER_SCHEMA,
+        "findings": {
+            "type": "array",
+            "items": _closed({"code": _WORD, "severity": _one_of(Severity), "message": _WORD}),
+        },
+        "elapsed_ms": {"type": "number"},
+    }
+)
+
+
+def _unavailable() -> dict[str, Any]:
+    """As a report where the file arrived and could not be checked, as a problem where it could not arrive."""
+    busy = _problem(
+        503,
+        "Temporarily unavailable",
+        "UPLOAD_BUSY",
+        "Too many files are being received. Try again in a moment.",
+    )
+    report = _json("", _UNCHECKED, _REPORT_SCHEMA)
+    return {
+        "description": "Too many files are being checked, or the register does not answer",
+        "content": {**report["content"], **busy["content"]},
+    }
+
 
 FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: _json("The verdict on the file", _REPORT, _REPORT_SCHEMA),
     400: _problem(400, "Malformed form", "MALFORMED_FORM", "The form is damaged or was cut off."),
     408: _problem(408, "Too slow", "UPLOAD_TIMEOUT", "The file stopped arriving; send it again."),
     413: _problem(413, "Content too large", "TOO_LARGE", "A file may have 25 MB."),
-    422: _problem(422, "No file", "NO_FILE", "Choose a file, and send it in a part named “file”."),
-    503: _json("Too many files are being checked, or the register does not answer",
-               {**_REPORT, "verdict": "unavailable", "register": None}, _REPORT_SCHEMA),
+    422: _problem(422, "Invalid request", "NO_FILE", "Choose a file, and send it in a part named “file”."),
+    503: _unavailable(),
 }  # fmt: skip
 
 FILE_BODY: dict[str, Any] = {

@@ -15,6 +15,7 @@ from storage.vocabulary import Verdict
 from tests.journeys.public_site import HOST, Made, add_record
 from verifier.routes.examples import CODE_RESPONSES
 from verifier.sandbox import Sandbox
+from verifier.settings import VerifierSettings
 from verifier.words import verdict_words, words_of_record
 
 from .conftest import without_lifespan
@@ -86,6 +87,36 @@ def test_a_silent_register_is_never_called_unknown(made: Made, sandbox: Sandbox)
         assert down.get(f"/api/v1/codes/{typed}").json()["typo"] == typo
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("text/html;q=0.5, application/json", "application/json"),
+        ("application/json;q=0.5, text/html", "text/html"),
+        ("application/json;q=0.1, */*", "text/html"),
+        ("text/html;q=0, application/json", "application/json"),
+        ("application/*", "application/json"),
+        ("*/*", "text/html"),
+        ("application/json;q=0, */*;q=0.1", "text/html"),
+        ("", "text/html"),
+        ("application/json;q=x, text/html;q=0.1", "text/html"),
+    ],
+)
+def test_the_caller_weighs_page_against_json(client: TestClient, made: Made, accept: str, kind: str) -> None:
+    answer = client.get(f"/d/{made.codes['valid']}", headers={"Accept": accept})
+    assert answer.headers["content-type"].partition(";")[0] == kind
+
+
+def test_an_unknown_code_sends_nobody_to_an_agency_picked_by_chance(made: Made, sandbox: Sandbox) -> None:
+    nobody = without_lifespan(made, sandbox, contact=VerifierSettings().contact("Kabupaten Contoh"))
+    page = nobody.get(f"/d/{code.draw()}", headers=PAGE)
+    assert "Kontak resmi" not in page.text
+    assert "Bakesbangpol" not in page.text
+    assert "Kontak resmi" in nobody.get(f"/d/{made.codes['valid']}", headers=PAGE).text
+
+
 def test_typing_errors_are_told_apart(client: TestClient, made: Made) -> None:
     good = made.codes["valid"]
     wrong = good[:3] + ("0" if good[3] != "0" else "1") + good[4:]
@@ -125,6 +156,15 @@ def test_nothing_typed_is_asked_for_again(client: TestClient) -> None:
         ("https://{host}:8443/d/{code}", "{host}:8443"),
         ("javascript://evil.example/%0aalert(1)", "evil.example"),
         ("bit.ly/abc", "bit.ly"),
+        ("//evil.example/d/{code}", "evil.example"),
+        ("https:evil.example/d/{code}", "evil.example"),
+        ("www.evil.example/d/{code}", "www.evil.example"),
+        ("www.evil.example", "www.evil.example"),
+        ("ftp://{host}/d/{code}", "ftp://{host}/d/{code}"),
+        ("http://{host}/x/{code}", "http://{host}/x/{code}"),
+        ("http://{host}/d/x/{code}", "http://{host}/d/x/{code}"),
+        ("https://someone@{host}/d/{code}", "https://{host}/d/{code}"),
+        ("https://{host}/", "https://{host}/"),
     ],
 )
 def test_a_foreign_address_is_shown_and_never_linked(
@@ -138,6 +178,7 @@ def test_a_foreign_address_is_shown_and_never_linked(
         assert "Kode QR ini bukan dari Kabupaten Contoh" in page.text
         assert 'class="verdict red"' in page.text
         assert f"Kode QR-nya menuju {host}" in plain(page.text)
+        assert f"Hanya alamat yang diawali {HOST}/d/… adalah alamat kami." in plain(page.text)
         links = re.findall(r'(?:href|src|action)="([^"]*)"', page.text)
         assert not any("evil" in link.partition("?")[0] or "//dukcapil" in link for link in links)
 
@@ -256,9 +297,12 @@ def named(made: Made) -> str:
         ("Dr. Moh. Rizal Tanjung", "", "11-03-2031", ("match", "not_given", "match")),
         ("Rizal Tanjung", "503/078/SIPD/DPMPTSP/III/2026", "12/4/2026", ("differs", "differs", "differs")),
         ("", "  ", "2026-03-12", ("not_given", "not_given", "match")),
-        ("", "", "9" * 40 + " 1 2026", ("not_given", "not_given", "differs")),
-        ("", "", "1 1 " + "9" * 30, ("not_given", "not_given", "differs")),
-        ("", "", "12 Maret", ("not_given", "not_given", "differs")),
+        ("", "", "9" * 40 + " 1 2026", ("not_given", "not_given", "unreadable")),
+        ("", "", "1 1 " + "9" * 30, ("not_given", "not_given", "unreadable")),
+        ("", "", "12 Maret", ("not_given", "not_given", "unreadable")),
+        ("", "", "12/3/26", ("not_given", "not_given", "short_year")),
+        ("", "", "Contoh, 12 Maret 2026", ("not_given", "not_given", "match")),
+        ("", "", "13 Maret 2026", ("not_given", "not_given", "differs")),
     ],
 )
 def test_blind_compare(
@@ -270,10 +314,21 @@ def test_blind_compare(
         "code": named, "nama": expected[0], "nomor": expected[1], "tanggal": expected[2],
     }  # fmt: skip
     page = client.post(f"/d/{named}/compare", data=typed, headers=PAGE)
-    assert re.findall(r'<li class="(match|differs|not_given)">', page.text) == list(expected)
+    assert re.findall(r'<li class="(match|differs|not_given|unreadable|short_year)">', page.text) == list(
+        expected
+    )
     # What differs is told before the green heading of the register's own answer.
     first = re.findall(r'class="verdict (\w+)"', page.text)[0]
     assert first == ("red" if "differs" in expected else "green")
+    # The mismatch is the page's title and first heading; the register's answer follows it.
+    heading = re.findall(r"<h1[^>]*>(.*?)</h1>", page.text)
+    title = html.unescape(re.findall(r"<title>(.*?)</title>", page.text)[0])
+    said = "Kertas Anda berbeda dari register" if "differs" in expected else "Terdaftar dan masih berlaku"
+    assert heading == [said]
+    assert title.startswith(said)
+    assert ('role="alert"' in page.text) == ("differs" in expected)
+    assert ("Tulis tahunnya empat angka" in page.text) == ("short_year" in expected)
+    assert ("Tulis tanggalnya seperti 12 Maret 2026" in page.text) == ("unreadable" in expected)
     # Blind: the full name is shown only where the reader typed it.
     assert "Tanjung" not in page.text.replace(html.escape(nama), "")
 

@@ -3,9 +3,14 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import re
 import socket
+import subprocess
 import time
+import urllib.error
+import urllib.request
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +20,7 @@ from sample_files import encrypted_pdf, plain_pdf, signed_pdf, with_validation_d
 from small_pki import NOW, Pki, revocation_list
 
 from tests.journeys.public_site import Made, parts, public_app, served
+from tests.services import missing
 from verifier.sandbox import Sandbox
 from verifier.upload import UploadMemory
 
@@ -61,6 +67,66 @@ def test_a_scan_leads_to_the_documents_own_page(client: TestClient, made: Made) 
     assert f'href="/d/{made.codes["valid"]}"' in page.text
 
 
+def test_a_file_of_a_record_is_compared_as_its_code_is(client: TestClient, made: Made) -> None:
+    content = (made.samples / "asli.pdf").read_bytes()
+    flipped = content.replace(b"/Type", b"/Typf", 1)
+    code_page = client.get(f"/d/{made.codes['valid']}", headers=PAGE).text
+    form = code_page[code_page.index('<form method="post" action="/d/') :]
+    form = form[: form.index("</form>")]
+    for each in (content, flipped):
+        page = client.post("/periksa-file", files={"file": ("a.pdf", each)}, headers=PAGE).text
+        assert form in page
+        assert "Cocokkan dengan kertas Anda" in page
+    assert "dokumen aslinya tercatat di sini" in page
+    assert "Dokumen aslinya tercatat, masih berlaku" in page
+    assert 'class="verdict green"' not in page
+
+
+def test_a_file_that_cannot_be_read_is_not_called_unrecorded(client: TestClient) -> None:
+    page = client.post("/periksa-file", files={"file": ("a.pdf", b"%PDF-1.7 cut")}, headers=PAGE).text
+    assert "Tidak dapat dicari: file tidak terbaca" in page
+    assert "Tidak ada dokumen" not in page
+
+
+def test_the_other_language_of_a_file_says_that_the_file_must_be_sent_again(client: TestClient) -> None:
+    page = client.post("/periksa-file", files={"file": ("a.pdf", plain_pdf())}, headers=PAGE).text
+    link = re.search(r'<a href="([^"]*)" lang="en" hreflang="en">([^<]*)</a>', page)
+    assert link is not None
+    assert link.group(2) == "English (send the file again)"
+    there = client.get(html.unescape(link.group(1)), headers=PAGE)
+    assert there.status_code == 200
+    assert 'action="/periksa-file"' in there.text
+
+
+def test_a_refused_file_is_told_before_the_connection_ends(made: Made, sandbox: Sandbox) -> None:
+    app = public_app(parts(made, sandbox, upload_limit=10_000_000))
+    app.router.lifespan_context = _no_lifespan
+    body = form(part(b"file", b"x" * 12_000_000, b'; filename="a.pdf"'))
+    with served(app) as url:
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            f"{url}/api/v1/verify", data=body["content"], headers=body["headers"], method="POST"
+        )
+        for _ in range(3):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=20)  # noqa: S310 - our own server
+            with refused.value as answer:
+                assert (answer.code, json.load(answer)["code"]) == (413, "TOO_LARGE")
+        if not Path("/usr/bin/curl").exists():
+            missing("curl", "apt install curl")
+        curl = subprocess.run(
+            ["/usr/bin/curl", "-sS", "-w", " %{http_code}", "-F", "file=@-;filename=a.pdf", f"{url}/api/v1/verify"],
+            input=b"x" * 12_000_000, capture_output=True, check=True, timeout=60,
+        )  # fmt: skip
+        assert curl.stdout.endswith(b" 413")
+        assert b"TOO_LARGE" in curl.stdout
+
+
+def test_a_damaged_form_writes_nothing_of_itself(client: TestClient, caplog: Any, capfd: Any) -> None:
+    request, _, _ = ABUSE["a huge preamble"]
+    client.post("/api/v1/verify", **request)
+    assert "boundary" not in caplog.text + "".join(capfd.readouterr())
+
+
 def test_the_language_of_findings(client: TestClient) -> None:
     english = verify(client, b"hello", headers={"Accept-Language": "en"}).json()
     assert (english["verdict"], english["summary"]) == ("unreadable", "This file could not be checked.")
@@ -74,6 +140,8 @@ def test_an_encrypted_file_asks_for_its_password(client: TestClient) -> None:
     assert verify(client, locked).json()["findings"][0]["code"] == "PASSWORD_NEEDED"
     page = client.post("/periksa-file", files={"file": ("a.pdf", locked)}, headers=PAGE)
     assert "<details open>" in page.text
+    wrong = verify(client, locked, data={"password": "salah"}).json()
+    assert [each["code"] for each in wrong["findings"]] == ["PASSWORD_WRONG", "PASSWORD_NEEDED"]
     opened = verify(client, locked, data={"password": "rahasia"}).json()
     assert opened["verdict"] == "untrusted_signer"
     assert (

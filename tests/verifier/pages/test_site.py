@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import re
 import string
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import structlog
 from babel.messages.extract import extract_from_dir
@@ -20,7 +22,7 @@ from verifier.app import create_app
 from verifier.pages import texts
 from verifier.sandbox import Sandbox
 
-from .conftest import _Client
+from .conftest import _Client, without_lifespan
 
 PAGE = {"Accept": "text/html"}
 SECURE = {
@@ -226,14 +228,49 @@ def test_openapi_documents_the_public_routes(client: TestClient) -> None:
     assert set(document["paths"]) == {
         "/d/{code}", "/d/{code}/compare", "/api/v1/codes/{code}", "/api/v1/verify",
     }  # fmt: skip
-    for answers in (
-        document["paths"]["/api/v1/codes/{code}"]["get"]["responses"],
-        document["paths"]["/api/v1/verify"]["post"]["responses"],
-    ):
-        for status in ("200", "503"):
-            content = answers[status]["content"]["application/json"]
-            # The framework leaves nulls out of examples.
-            assert {"verdict"} <= set(content["example"]) <= set(content["schema"]["required"])
+    examples = 0
+    for path, methods in document["paths"].items():
+        for method in methods.values():
+            for status, answer in method["responses"].items():
+                assert "HTTPValidationError" not in json.dumps(answer), path
+                for content in answer["content"].values():
+                    jsonschema.validate(content["example"], content["schema"])
+                    examples += 1
+                    if content["example"].get("status") != "in_force" and "title" in content["example"]:
+                        assert str(content["example"]["status"]) == status
+    assert examples >= 20
+
+
+def test_what_is_answered_is_what_openapi_says(client: TestClient, made: Made, sandbox: Sandbox) -> None:
+    silent = without_lifespan(made, sandbox, lookup=Made(made.data / "nowhere", {}).lookup)
+    small = without_lifespan(made, sandbox, upload_limit=1_000)
+    paths = client.get("/openapi.json").json()["paths"]
+    valid, unknown = made.codes["valid"], code.draw()
+    asks_json = {"Accept": "application/json"}
+    original = {"file": ("izin.pdf", (made.samples / "asli.pdf").read_bytes())}
+    altered = {"file": ("izin.pdf", (made.samples / "diubah.pdf").read_bytes())}
+    answers = [
+        ("/api/v1/codes/{code}", "get", each.get(f"/api/v1/codes/{asked}"))
+        for each, asked in ((client, valid), (client, unknown), (client, "7K3M9"), (silent, valid),
+                            *((client, asked) for asked in made.codes.values()))
+    ] + [
+        ("/d/{code}", "get", client.get(f"/d/{valid}", headers=asks_json)),
+        ("/d/{code}/compare", "post", client.post(f"/d/{valid}/compare", data={"tanggal": "1/1/26"},
+                                                  headers=asks_json)),
+        ("/d/{code}/compare", "post", client.post(f"/d/{unknown}/compare", data={"nama": "A"},
+                                                  headers=asks_json)),
+        *(("/api/v1/verify", "post", each.post("/api/v1/verify", **form)) for each, form in (
+            (client, {"files": original}), (client, {"files": altered}), (silent, {"files": altered}),
+            (silent, {"files": original}), (client, {"files": {"other": ("a", b"x")}}),
+            (client, {"content": b"x"}), (small, {"files": original}),
+            (client, {"files": {"file": ("a.pdf", b"")}}),
+        )),
+    ]  # fmt: skip
+    assert {answer.status_code for _, _, answer in answers} == {200, 400, 404, 413, 422, 503}
+    for path, method, answer in answers:
+        described = paths[path][method]["responses"][str(answer.status_code)]
+        kind = answer.headers["content-type"].partition(";")[0]
+        jsonschema.validate(answer.json(), described["content"][kind]["schema"])
 
 
 def test_the_issuing_side_keeps_its_own_answers(made: Made, sandbox: Sandbox) -> None:
