@@ -124,7 +124,7 @@ def exercise(office: Office, url: str) -> list[str]:
             "CREATE TRIGGER fault BEFORE INSERT ON public_record BEGIN SELECT RAISE(ABORT, 'unforeseen'); END"
         )
         register.commit()
-        unforeseen = {**body, "fields": {**body["fields"], "tempat_praktik": f"{PLACE} Dua"}}
+        unforeseen = {**body, "fields": {**body["fields"], "tempat_praktik": f"{PLACE} Dua", "sip_ke": 2}}
         assert post(documents, unforeseen, key="unforeseen").status_code == 500
         register.execute("DROP TRIGGER fault")
         register.commit()
