@@ -114,7 +114,8 @@ def test_a_refused_file_is_told_before_the_connection_ends(made: Made, sandbox: 
         if not Path("/usr/bin/curl").exists():
             missing("curl", "apt install curl")
         curl = subprocess.run(
-            ["/usr/bin/curl", "-sS", "-w", " %{http_code}", "-F", "file=@-;filename=a.pdf", f"{url}/api/v1/verify"],
+            ["/usr/bin/curl", "-sS", "-w", " %{http_code}", "-F", "file=@-;filename=a.pdf",
+             f"{url}/api/v1/verify"],
             input=b"x" * 12_000_000, capture_output=True, check=True, timeout=60,
         )  # fmt: skip
         assert curl.stdout.endswith(b" 413")

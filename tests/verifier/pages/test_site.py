@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from storage import code
 from storage.vocabulary import Misconfigured, Unavailable
 from tests.journeys.public_site import Made
+from tests.services import free_port
 from verifier import metrics, settings
 from verifier.app import create_app
 from verifier.pages import texts
@@ -292,3 +293,27 @@ def test_the_issuing_side_keeps_its_own_answers(made: Made, sandbox: Sandbox) ->
     assert answer.headers["content-type"] == "application/problem+json"
     assert client.get("/nothing", headers=PAGE).headers["content-type"].startswith("text/html")
     assert client.get("/nothing").json()["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(("error", "logged"), [(BrokenPipeError(), []), (ValueError("x"), ["ValueError"])])
+def test_a_scraper_that_goes_away_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capfd: Any, error: Exception, logged: list[str]
+) -> None:
+    started: list[Any] = []
+    start = metrics.start_http_server
+    monkeypatch.setattr(
+        metrics, "start_http_server", lambda *where: started.append(start(*where)) or started[0]
+    )
+    metrics.serve_metrics(free_port())
+    server, thread = started[0]
+    with structlog.testing.capture_logs() as logs:
+        try:
+            raise error
+        except (BrokenPipeError, ValueError):
+            # As the server does when an answer cannot be written.
+            server.handle_error(None, ("127.0.0.1", 1))
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+    assert [each["error"] for each in logs] == logged
+    assert "Traceback" not in "".join(capfd.readouterr())
