@@ -47,7 +47,7 @@ def create_combined_app(settings: Settings) -> FastAPI:
             anchors=tuple(each.public_bytes(Encoding.DER) for each in read_trust(settings.trust_folder)),
             hosts=(*_own_hosts(settings), *public.other_hosts),
             regency=issuer.regency,
-            contact=issuer,
+            contact=public.contact(issuer.regency),
             official_hosts=public.official_hosts,
             upload_limit=public.upload_limit,
             proxies=public.proxies,
