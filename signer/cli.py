@@ -73,7 +73,9 @@ def main() -> None:
         click.echo(f"{error.code}: {error.message}", err=True)
         for problem in error.problems:
             mark = " (an officer may confirm it)" if problem.overridable else ""
-            click.echo(f"  {problem.pointer}: {problem.code}: {problem.message}{mark}", err=True)
+            # The request as a whole has the empty pointer (RFC 6901, 5), which says nothing to a person.
+            place = f"{problem.pointer}: " if problem.pointer else ""
+            click.echo(f"  {place}{problem.code}: {problem.message}{mark}", err=True)
         sys.exit(1)
     except AbsahError as error:
         click.echo(f"{error.code}: {error.message}", err=True)

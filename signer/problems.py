@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from signer.problem_words import preferred, sentence, title
-from storage.units import Forbidden, Unauthenticated
+from storage.api_keys import Forbidden, Unauthenticated
 from storage.vocabulary import AbsahError, Conflict, FieldProblem, InvalidRequest, NotFound, Unavailable
 
 log = structlog.get_logger("http")

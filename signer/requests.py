@@ -16,6 +16,7 @@ from typing import Any
 
 from signer.composition import compose
 from storage import code
+from storage.api_keys import Client
 from storage.database import transaction
 from storage.limits import DOUBTFUL, ORDINAL_IN_USE, unneeded_override
 from storage.new_document import Accepted, NewDocument, NewSlot, Override, Predecessor
@@ -23,7 +24,6 @@ from storage.place import normal_place
 from storage.records import day_in
 from storage.register import Register
 from storage.units import (
-    Client,
     Officer,
     Unit,
     get_officer,

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.pool import QueuePool
 
@@ -22,6 +22,7 @@ _WAIT_FOR_WRITER_MS = 15_000
 _WAIT_FOR_CONNECTION_SECONDS = 10
 _READERS = 40  # as many as the web server has threads
 _NOW = select(now_ms())
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
 
 def sqlite_url(file: Path) -> str:
@@ -30,10 +31,15 @@ def sqlite_url(file: Path) -> str:
 
 
 def open_database(url: str) -> Engine:
-    """The database of the issuing side, which may write."""
-    if not url.startswith("sqlite"):
+    """The database of the issuing side, which may write.
+
+    Raises:
+        Misconfigured: the URL names no database of ours. Whether it answers is seen later.
+    """
+    place = _read_url(url)
+    if place.get_backend_name() != "sqlite":
         return create_engine(
-            url,
+            place,
             pool_pre_ping=True,
             pool_size=10,
             pool_timeout=_WAIT_FOR_CONNECTION_SECONDS,
@@ -41,7 +47,7 @@ def open_database(url: str) -> Engine:
             hide_parameters=True,
         )
     engine = create_engine(
-        url,
+        place,
         connect_args={"timeout": _WAIT_FOR_WRITER_MS / 1000},
         pool_timeout=_WAIT_FOR_CONNECTION_SECONDS,
         hide_parameters=True,
@@ -67,13 +73,17 @@ def open_database(url: str) -> Engine:
 
 
 def open_database_to_read(url: str) -> Engine:
-    """The database of the public side. SQLite is opened read-only; on PostgreSQL the role decides."""
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, isolation_level="AUTOCOMMIT", hide_parameters=True)
-    file = make_url(url).database
+    """The database of the public side. SQLite is opened read-only; on PostgreSQL the role decides.
+
+    Raises:
+        Misconfigured: the URL names no database of ours.
+    """
+    place = _read_url(url)
+    if place.get_backend_name() != "sqlite":
+        return create_engine(place, pool_pre_ping=True, isolation_level="AUTOCOMMIT", hide_parameters=True)
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, check_same_thread=False)
+        connection = sqlite3.connect(f"file:{place.database}?mode=ro", uri=True, check_same_thread=False)
         connection.isolation_level = None
         connection.execute("PRAGMA query_only=ON")
         return connection
@@ -90,6 +100,21 @@ def open_database_to_read(url: str) -> Engine:
         max_overflow=0,
         pool_timeout=_WAIT_FOR_CONNECTION_SECONDS,
     )
+
+
+def _read_url(url: str) -> URL:
+    try:
+        place = make_url(url)
+    except (ArgumentError, ValueError):
+        place = None
+    if place is None or place.drivername not in _DRIVERS or not place.database:
+        # The URL is not repeated: it may hold a password.
+        raise Misconfigured(
+            "The database's URL (ABSAH_DATABASE_URL, for checking ABSAH_VERIFIER_DATABASE_URL) has to be like"
+            " postgresql+psycopg://USER:PASSWORD@HOST/DATABASE or sqlite:////folder/register.db.",
+            code="DATABASE_URL",
+        )
+    return place
 
 
 @contextmanager
@@ -149,7 +174,8 @@ def check_not_newer(engine: Engine) -> str | None:
         with engine.connect() as connection:
             empty = not inspect(connection).has_table("alembic_version")
             revision = None if empty else connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except OperationalError as error:
+    except DBAPIError as error:
+        # Whatever it is called: no server, no such option, a file that is no database.
         raise Misconfigured(
             "The register's database cannot be opened; check ABSAH_DATABASE_URL, and that the data folder is"
             " writable.",

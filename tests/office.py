@@ -22,7 +22,7 @@ from signer.requests import Desk
 from signer.settings import Settings, load_settings
 from signer.worker import work_on_next
 from signer.workshop import development_transport, open_workshop
-from storage import units
+from storage import api_keys, units
 from storage.database import migrate, open_database, transaction
 from storage.tables import officer
 from verifier.errors import CatchUnexpected
@@ -100,7 +100,7 @@ def make_office(data: Path, described: Path = REGENCIES, **settings: Any) -> Off
             for each in units.agencies(connection)
         }
         keys = {
-            agency: units.new_api_key(connection, agency, units.SCOPES, head.id)
+            agency: api_keys.new_api_key(connection, agency, api_keys.SCOPES, head.id)
             for agency, head in heads.items()
         }
         signers = connection.execute(select(officer).where(officer.c.key_id.is_not(None))).all()

@@ -22,12 +22,13 @@ from signer.requests import AcceptedWarning, IssueRequest, accept
 from signer.settings import load_settings
 from signer.worker import work_on
 from signer.workshop import development_transport, open_workshop
+from storage.api_keys import SCOPES, Client
 from storage.archive import final_key
 from storage.database import transaction
 from storage.new_document import Accepted
 from storage.reading import read_overview
 from storage.register import Register
-from storage.units import SCOPES, Client, agencies, officer_for_role
+from storage.units import agencies, officer_for_role
 from storage.vocabulary import AbsahError, DocumentState, InvalidRequest, Misconfigured, Unavailable
 from templates.catalogue import Catalogue, DocumentType
 

@@ -15,9 +15,9 @@ from signer.commands.arguments import PlainText
 from signer.commands.data import make_folder
 from signer.parts import open_archive, open_register
 from signer.settings import load_settings
+from storage import api_keys as stored_keys
 from storage import audit as trail
 from storage import queue, units
-from storage.api_keys import list_api_keys
 from storage.database import migrate as migrate_database
 from storage.database import open_database, open_database_to_read, transaction
 from storage.reconcile import discrepancies
@@ -123,7 +123,7 @@ def list_keys(agency: str | None) -> None:
     with transaction(register.engine) as connection:
         if agency is not None:
             units.get_unit(connection, agency)
-        found = list_api_keys(connection, agency)
+        found = stored_keys.list_api_keys(connection, agency)
     for key in found:
         revoked = "in use" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}"
         officer = key.officer_id or "(a system's)"
@@ -134,7 +134,11 @@ def list_keys(agency: str | None) -> None:
 @api_keys.command("new")
 @click.argument("agency", type=PlainText())
 @click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(units.SCOPES), help="May be given several times."
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(stored_keys.SCOPES),
+    help="May be given several times.",
 )
 @click.option("--officer", type=PlainText(), help="Id of the officer whose key it is; needed to approve.")
 def new_api_key(agency: str, scopes: tuple[str, ...], officer: str | None) -> None:
@@ -144,7 +148,7 @@ def new_api_key(agency: str, scopes: tuple[str, ...], officer: str | None) -> No
         units.get_unit(connection, agency)
         if officer is not None:
             units.get_officer(connection, agency, officer)
-        click.echo(units.new_api_key(connection, agency, scopes or ("issue", "read"), officer))
+        click.echo(stored_keys.new_api_key(connection, agency, scopes or ("issue", "read"), officer))
 
 
 @api_keys.command("revoke")
@@ -154,7 +158,7 @@ def revoke_api_key(agency: str, key_id: str) -> None:
     """End the key KEY_ID of AGENCY at once (the id is the part between the underscores)."""
     register = open_register(load_settings())
     with transaction(register.engine) as connection:
-        units.revoke_api_key(connection, agency, key_id)
+        stored_keys.revoke_api_key(connection, agency, key_id)
     click.echo("Revoked.")
 
 

@@ -99,7 +99,7 @@ def _make_agencies(settings: Settings) -> list[dict[str, str]]:
     from keys.development import DevelopmentKeyRing, OfficerSubject, create
     from signer.commands.operate import add_units
     from signer.parts import open_catalogue, open_register
-    from storage import units
+    from storage import api_keys, units
     from storage.database import transaction
 
     register, catalogue = open_register(settings), open_catalogue(settings)
@@ -110,7 +110,7 @@ def _make_agencies(settings: Settings) -> list[dict[str, str]]:
         heads = {each.id: units.officer_for_role(connection, each.id, "kepala") for each in agencies}
         regencies = {each.id: units.regency_of(connection, each).name for each in agencies}
         keys = {
-            each.id: units.new_api_key(connection, each.id, units.SCOPES, heads[each.id].id)
+            each.id: api_keys.new_api_key(connection, each.id, api_keys.SCOPES, heads[each.id].id)
             for each in agencies
         }
     register.engine.dispose()

@@ -24,11 +24,12 @@ from signer.settings import Settings
 from signer.worker import sweep, work_on
 from signer.workshop import open_workshop
 from storage import code, status
+from storage.api_keys import SCOPES, Client
 from storage.archive import final_key
 from storage.database import transaction
 from storage.reading import read_document, read_overview
 from storage.status import Change
-from storage.units import SCOPES, Client, officer_for_role
+from storage.units import officer_for_role
 from storage.vocabulary import AbsahError, ReasonClass, Status
 
 # Nobody's names; a sample's person keeps the sex that their NIK tells.

@@ -25,13 +25,14 @@ from signer.routes.models import (
     SupersedeBody,
 )
 from storage import status
+from storage.api_keys import Client, authenticate
 from storage.archive import Archive, final_key, staging_key
 from storage.database import transaction
 from storage.new_document import Accepted
 from storage.reading import Overview, read_overview
 from storage.register import Register
 from storage.status import Change
-from storage.units import Client, authenticate, get_officer
+from storage.units import get_officer
 from storage.vocabulary import Conflict, DocumentState, FieldProblem, InvalidRequest
 
 PREFIX = "/api/v1/documents"

@@ -34,9 +34,10 @@ from signer.requests import IssueRequest, accept
 from signer.settings import Settings
 from signer.worker import work_on_next
 from storage import code
+from storage.api_keys import SCOPES, Client
 from storage.database import open_database_to_read, transaction
 from storage.lookup import Lookup
-from storage.units import SCOPES, Client, get_unit, officer_for_role, regency_of
+from storage.units import get_unit, officer_for_role, regency_of
 from templates import qr
 from tests.bench import load, peers
 from tests.office import Office, make_office

@@ -17,9 +17,9 @@ from sqlalchemy.engine import make_url
 
 from signer.requests import IssueRequest
 from storage import audit, queue, status, steps, tables
+from storage.api_keys import SCOPES, Client
 from storage.database import transaction
 from storage.status import Change
-from storage.units import SCOPES, Client
 from storage.vocabulary import AbsahError, ReasonClass
 from tests.faults.checking import check_consistency, let_time_pass, rows
 from tests.faults.processes import PROCESSES, end_of

@@ -13,8 +13,8 @@ from signer.requests import IssueRequest, accept
 from signer.settings import Settings
 from signer.worker import sweep, work_on_next
 from signer.workshop import development_transport, open_workshop
+from storage.api_keys import Client
 from storage.register import Register
-from storage.units import Client
 from tests.faults import mutations
 from tests.faults.effects import die, install, pause
 

@@ -360,14 +360,14 @@ def test_superseding_by_a_new_document_and_by_an_issued_one(office: Office) -> N
 
 def test_every_route_is_closed_to_others(office: Office) -> None:
     """Each route of the OpenAPI document × no key, wrong key, key without the scope, another agency's key."""
-    from storage import units
+    from storage import api_keys
     from storage.database import transaction
 
     document = office.issue()
     with transaction(office.desk.register.engine) as connection:
         powerless = {
-            scope: units.new_api_key(connection, "dpmptsp-contoh", tuple(set(units.SCOPES) - {scope}))
-            for scope in units.SCOPES
+            scope: api_keys.new_api_key(connection, "dpmptsp-contoh", tuple(set(api_keys.SCOPES) - {scope}))
+            for scope in api_keys.SCOPES
         }
     scope_of = {"approve": "approve", "prepared": "approve", "pdf": "read", "": "read"}
     bodies = {"approve": {"digest": "0" * 64}, "supersede": {"reason": "other", "fields": {}}}
@@ -398,12 +398,12 @@ def test_every_route_is_closed_to_others(office: Office) -> None:
 
 
 def test_a_systems_key_names_the_officer_who_answers(office: Office) -> None:
-    from storage import units
+    from storage import api_keys
     from storage.database import transaction
 
     document = office.issue()
     with transaction(office.desk.register.engine) as connection:
-        office.keys["system"] = units.new_api_key(connection, "dpmptsp-contoh", units.SCOPES)
+        office.keys["system"] = api_keys.new_api_key(connection, "dpmptsp-contoh", api_keys.SCOPES)
     path, change = f"{DOCUMENTS}/{document['id']}", {"reason": "other", "note": "x"}
     assert office.post(f"{path}/suspend", change, "system").json()["errors"][0]["code"] == "OFFICER_MISSING"
     unknown = office.post(f"{path}/suspend", {**change, "officer": "nobody"}, "system")

@@ -15,8 +15,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
-from signer.cli import _COMMANDS
+from signer.cli import _COMMANDS, main
 from signer.settings import Settings
+from storage.vocabulary import FieldProblem, InvalidRequest
 from tests.command_line import Run, absah
 from tests.keys.certificates import DAY, NOW, certificate, root, rsa_key
 
@@ -212,6 +213,51 @@ def test_impossible_settings_stop_the_start_in_one_sentence(
         error = absah(made, *command, code=1, **environment).stderr
         assert said in error
         assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("nonsense", "DATABASE_URL"),
+        ("mysql://u:rahasia@db/absah", "DATABASE_URL"),
+        ("postgresql+asyncpg://u:rahasia@db/absah", "DATABASE_URL"),
+        ("postgresql+psycopg://u:rahasia@db:port/absah", "DATABASE_URL"),
+        ("postgresql+psycopg://u:rahasia@db", "DATABASE_URL"),
+        ("sqlite://", "DATABASE_URL"),
+        ("postgresql+psycopg://u:rahasia@127.0.0.1:1/absah", "DATABASE_CLOSED"),
+        ("postgresql+psycopg://u:rahasia@127.0.0.1/absah?nonsense=1", "DATABASE_CLOSED"),
+        ("sqlite:////dev/null/register.db", "DATABASE_CLOSED"),
+    ],
+)
+def test_a_database_that_cannot_be_one_is_said_in_one_sentence(
+    made: Path, sample: Path, url: str, code: str
+) -> None:
+    for command in (
+        ["migrate"], ["worker"], ["serve"], ["web"], ["set-up"], ["audit"],
+        ["agencies", "list"], ["api-keys", "list"], ["unblock", "a", "b"],
+        ["issue", "sip-dokter", str(sample)],
+    ):  # fmt: skip
+        error = absah(made, *command, code=1, ABSAH_DATABASE_URL=url).stderr
+        assert error.startswith(f"{code}: "), (command, error)
+        assert "ABSAH_DATABASE_URL" in error
+        assert len(error.splitlines()) == 1
+        assert "rahasia" not in error
+
+
+def test_a_problem_of_the_whole_request_has_no_empty_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise InvalidRequest("Too much.", (FieldProblem("", "TOO_LARGE", "Send less."), PLACED))
+
+    monkeypatch.setattr("signer.cli.absah", refuse)
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().err.splitlines()[1:]
+    assert said == ["  TOO_LARGE: Send less.", "  /fields/nik: NIK_FORM: Give 16 digits."]
+
+
+PLACED = FieldProblem("/fields/nik", "NIK_FORM", "Give 16 digits.")
 
 
 def test_audit_finds_what_was_tampered_with(data: Path) -> None:

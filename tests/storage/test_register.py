@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from storage import audit, queue, status, steps, tables, units
+from storage import api_keys, audit, queue, status, steps, tables
 from storage.confidential import Vault
 from storage.database import check_version, migrate, open_database, open_database_to_read, transaction
 from storage.limits import ORDINAL_IN_USE
@@ -444,20 +444,20 @@ def test_the_audit_chain_finds_what_was_changed_or_removed(register: Register) -
 def test_api_keys(register: Register) -> None:
     agency = add_agency(register)
     with transaction(register.engine) as connection:
-        key = units.new_api_key(connection, agency.id, ("issue", "read"))
-        client = units.authenticate(connection, key)
+        key = api_keys.new_api_key(connection, agency.id, ("issue", "read"))
+        client = api_keys.authenticate(connection, key)
         assert (client.agency_id, client.officer_id) == (agency.id, None)
         client.require("issue")
-        with pytest.raises(units.Forbidden):
+        with pytest.raises(api_keys.Forbidden):
             client.require("approve")
-        with pytest.raises(units.Forbidden):
+        with pytest.raises(api_keys.Forbidden):
             _ = client.officer
         for wrong in ("", "absah", key[:-1], key + "x", key.replace("absah", "other"), "absah__", "\ud800"):
-            with pytest.raises(units.Unauthenticated):
-                units.authenticate(connection, wrong)
-        units.revoke_api_key(connection, agency.id, client.id)
-        with pytest.raises(units.Unauthenticated):
-            units.authenticate(connection, key)
+            with pytest.raises(api_keys.Unauthenticated):
+                api_keys.authenticate(connection, wrong)
+        api_keys.revoke_api_key(connection, agency.id, client.id)
+        with pytest.raises(api_keys.Unauthenticated):
+            api_keys.authenticate(connection, key)
 
 
 def test_the_public_side_reads_its_projection_and_nothing_else(database_url: str, register: Register) -> None:
