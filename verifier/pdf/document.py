@@ -1,0 +1,291 @@
+"""A PDF as a reader sees it that gets the file up to some byte.
+
+A signature covers a file up to an end of its own. What was signed is what a reader shows who gets the
+file cut there; so revisions are not counted here, the file is simply opened twice: `File.until` gives the
+document up to an end, and all of them share what was parsed already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from verifier.pdf.crossref import Chain, Entry, offsets_of, read_chain, rebuild
+from verifier.pdf.encryption import Decryption, open_with
+from verifier.pdf.filters import decode
+from verifier.pdf.objects import Damaged, Reference, Stream, TooMuch
+from verifier.pdf.syntax import Parser
+
+_MOST_STEPS = 32  # of references that lead to references
+_MOST_TREE_NODES = 500_000
+
+
+class File:
+    """The bytes of a file, and every object that was parsed of them."""
+
+    def __init__(self, data: Any, password: str | None = None) -> None:
+        self.data = data
+        self.password = password
+        self._parsed: dict[int, tuple[Reference, Any]] = {}
+        self._unpacked: dict[int, tuple[bytes, list[tuple[int, int]]]] = {}
+        self._documents: dict[int, Document] = {}
+        self._decryptions: dict[tuple[Any, ...], Decryption] = {}
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def whole(self) -> Document:
+        """The document that the whole file shows; see `until`."""
+        return self.until(len(self.data))
+
+    def until(self, end: int) -> Document:
+        """The document that the file shows up to ``end``.
+
+        Raises:
+            Damaged: nothing of it can be read.
+            encryption.PasswordNeeded: it is encrypted and the password does not open it.
+            TooMuch: reading it would cost too much.
+        """
+        if end not in self._documents:
+            self._documents[end] = Document(self, end)
+        return self._documents[end]
+
+
+class Document:
+    """One state of the file: references resolve as its own cross-reference chain says.
+
+    ``doubts`` are codes of what was odd in reading it, in order.
+    """
+
+    def __init__(self, file: File, end: int) -> None:
+        self.file, self.end = file, end
+        self.doubts: list[str] = []
+        self._decryption: Decryption | None = None
+        self._resolved: dict[Reference, Any] = {}
+        self._lengths_in_work: set[int] = set()
+        try:
+            self._use(read_chain(file.data, end))
+            if not isinstance(self.catalog.get("Pages"), dict | Reference):
+                raise Damaged("no pages")
+        except Damaged:
+            self._use(rebuild(file.data, end))
+            if not self.catalog:
+                raise Damaged("no catalog") from None
+
+    def _use(self, chain: Chain) -> None:
+        self.chain = chain
+        self.doubts = list(chain.doubts)
+        self.entries: dict[int, Entry | None] = chain.entries()
+        self.trailer = chain.trailer
+        self._resolved.clear()
+        self._decryption = None
+        encrypt = self.resolve(self.trailer.get("Encrypt"))
+        if isinstance(encrypt, dict):
+            self._decryption = self._open(encrypt)
+            self._resolved.clear()
+
+    def _open(self, encrypt: dict[str, Any]) -> Decryption:
+        plain = {key: self.resolve_all(value) for key, value in encrypt.items()}
+        identifiers = self.resolve(self.trailer.get("ID"))
+        first = self.resolve(identifiers[0]) if isinstance(identifiers, list) and identifiers else b""
+        first = first if isinstance(first, bytes) else b""
+        key = (repr(sorted(plain.items())), first)
+        known = self.file._decryptions
+        if key not in known:
+            known[key] = open_with(plain, first, self.file.password)
+        return known[key]
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the file is encrypted, with whatever password."""
+        return self._decryption is not None
+
+    @cached_property
+    def catalog(self) -> dict[str, Any]:
+        """The document catalog; empty where there is none."""
+        root = self.resolve(self.trailer.get("Root"))
+        return root if isinstance(root, dict) else {}
+
+    def resolve(self, value: Any) -> Any:
+        """What a value stands for: a reference is followed, None where it leads nowhere."""
+        steps = 0
+        while isinstance(value, Reference):
+            steps += 1
+            if steps > _MOST_STEPS:
+                return None
+            value = self.object(value)
+        return value
+
+    def resolve_all(self, value: Any, depth: int = 0) -> Any:
+        """A value with everything in it resolved; for small things only."""
+        value = self.resolve(value)
+        if depth > 20:
+            raise TooMuch("nested too deeply")
+        if isinstance(value, list):
+            return [self.resolve_all(item, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return {key: self.resolve_all(item, depth + 1) for key, item in value.items()}
+        return value
+
+    def get(self, container: Any, *keys: str) -> Any:
+        """``container[key1][key2]…``, references followed; None where something is missing."""
+        for key in keys:
+            container = self.resolve(container)
+            if isinstance(container, Stream):
+                container = container.dictionary
+            if not isinstance(container, dict):
+                return None
+            container = container.get(key)
+        return self.resolve(container)
+
+    def object(self, reference: Reference) -> Any:
+        """The indirect object, decrypted; None where it is free, missing or unreadable."""
+        if reference in self._resolved:
+            return self._resolved[reference]
+        # Against an object that needs itself to be read.
+        self._resolved[reference] = None
+        value = self._load(reference)
+        self._resolved[reference] = value
+        return value
+
+    def _load(self, reference: Reference) -> Any:
+        entry = self.entries.get(reference.number)
+        if entry is None:
+            return None
+        if entry.container is not None:
+            return self._contained(entry, reference.number)
+        found = self._at(entry.offset)
+        if found is None or found[0].number != reference.number:
+            # The chain and the file disagree; what stands there is somebody else.
+            self._doubt("OBJECT_MISPLACED")
+            return self._displaced(reference)
+        own, value = found
+        if self._decryption is not None and value is not self.resolve_encrypt():
+            value = self._decryption.in_clear(value, own)
+        return value
+
+    def resolve_encrypt(self) -> Any:
+        """The encryption dictionary, which is not encrypted itself, as it stands in the file."""
+        reference = self.trailer.get("Encrypt")
+        if isinstance(reference, Reference):
+            entry = self.entries.get(reference.number)
+            if entry is not None and entry.container is None and (found := self._at(entry.offset)):
+                return found[1]
+        return reference
+
+    def _at(self, offset: int) -> tuple[Reference, Any] | None:
+        parsed = self.file._parsed
+        if offset not in parsed:
+            try:
+                # Up to the end of the whole file: an object that a cut goes through is one of no document.
+                reference, value, after = Parser(self.file.data, self.end).indirect(offset, self._length)
+            except (Damaged, ValueError):
+                return None
+            if after > self.end:
+                return None
+            parsed[offset] = (reference, value)
+        return parsed[offset]
+
+    def _length(self, reference: Reference) -> Any:
+        entry = self.entries.get(reference.number)
+        if entry is None or reference.number in self._lengths_in_work:
+            return None
+        self._lengths_in_work.add(reference.number)
+        try:
+            if entry.container is not None:
+                return self._contained(entry, reference.number)
+            found = self._at(entry.offset)
+            return found[1] if found else None
+        finally:
+            self._lengths_in_work.discard(reference.number)
+
+    @cached_property
+    def _rebuilt(self) -> dict[int, Entry | None]:
+        try:
+            return rebuild(self.file.data, self.end).entries()
+        except Damaged:
+            return {}
+
+    def _displaced(self, reference: Reference) -> Any:
+        """An object that is not where the chain says: readers look for it in the whole file."""
+        entry = self._rebuilt.get(reference.number)
+        if entry is None or entry.container is not None:
+            return None
+        found = self._at(entry.offset)
+        if found is None or found[0].number != reference.number:
+            return None
+        return found[1] if self._decryption is None else self._decryption.in_clear(found[1], found[0])
+
+    def _contained(self, entry: Entry, number: int) -> Any:
+        container = self.entries.get(entry.container or 0)
+        if container is None or container.container is not None:
+            return None
+        try:
+            content, places = self._unpack(entry.container or 0, container)
+        except (Damaged, ValueError):
+            self._doubt("OBJECT_STREAM_DAMAGED")
+            return None
+        if entry.index < len(places) and places[entry.index][0] == number:
+            place = places[entry.index][1]
+        else:
+            place = next((place for own, place in places if own == number), -1)
+        if not 0 <= place <= len(content):
+            return None
+        try:
+            return Parser(content).value(place)[0]
+        except (Damaged, ValueError):
+            return None
+
+    def _unpack(self, number: int, entry: Entry) -> tuple[bytes, list[tuple[int, int]]]:
+        known = self.file._unpacked
+        if entry.offset not in known:
+            stream = self.object(Reference(number, entry.generation))
+            if not isinstance(stream, Stream):
+                raise Damaged("no object stream")
+            content = self.decode(stream)
+            known[entry.offset] = (content, offsets_of(content, stream.dictionary))
+        return known[entry.offset]
+
+    def decode(self, stream: Stream) -> bytes:
+        """A stream's bytes behind its filters.
+
+        Raises:
+            Damaged: a filter is unknown, or cannot decode them.
+            TooMuch: they are too many.
+        """
+        dictionary = stream.dictionary
+        return decode(
+            stream.raw(),
+            self.resolve_all(dictionary.get("Filter")),
+            self.resolve_all(dictionary.get("DecodeParms")),
+        )
+
+    def _doubt(self, code: str) -> None:
+        if code not in self.doubts:
+            self.doubts.append(code)
+
+    def pages(self) -> Iterator[tuple[Reference | None, dict[str, Any]]]:
+        """Every page in order, with its reference; loops and what is no page are passed over."""
+        waiting: list[Any] = [self.catalog.get("Pages")]
+        seen: set[Reference] = set()
+        steps = 0
+        while waiting:
+            node = waiting.pop()
+            steps += 1
+            if steps > _MOST_TREE_NODES:
+                raise TooMuch("too many pages")
+            reference = node if isinstance(node, Reference) else None
+            if reference is not None:
+                if reference in seen:
+                    self._doubt("PAGES_LOOP")
+                    continue
+                seen.add(reference)
+            node = self.resolve(node)
+            if not isinstance(node, dict):
+                continue
+            kids = self.resolve(node.get("Kids"))
+            if isinstance(kids, list) and node.get("Type") != "Page":
+                waiting.extend(reversed(kids))
+            else:
+                yield reference, node

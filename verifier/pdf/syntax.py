@@ -1,0 +1,250 @@
+"""From bytes to values: the syntax of PDF (ISO 32000-2, 7.2 and 7.3), forgiving what readers forgive.
+
+Every pattern is possessive or anchored, so that a hostile file costs no more than its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from verifier.pdf.objects import Damaged, Name, Reference, Stream, TooMuch
+
+_DEEPEST = 200
+
+_SPACE = rb"[\x00\t\n\x0c\r ]"
+_END = rb"(?=[\x00\t\n\x0c\r ()<>\[\]{}/%]|$)"
+_SKIP = rb"(?:[\x00\t\n\x0c\r ]++|%[^\r\n]*+)*+"
+_TOKEN = re.compile(
+    _SKIP
+    + rb"(?:"
+    + rb"(\d{1,10})" + _SPACE + rb"++(\d{1,5})" + _SPACE + rb"++R(?![^\x00\t\n\x0c\r ()<>\[\]{}/%])"  # 1, 2
+    + rb"|([+-]?\d++)" + _END  # 3: integer
+    + rb"|/([^\x00\t\n\x0c\r ()<>\[\]{}/%]*+)"  # 4: name
+    + rb"|(<<|>>|\[|\]|\()"  # 5: what opens or closes
+    + rb"|<([^<>]*+)>"  # 6: hexadecimal string
+    + rb"|([^\x00\t\n\x0c\r ()<>\[\]{}/%]++)"  # 7: real number or keyword
+    + rb")"
+)  # fmt: skip
+_PLAIN_STRING = re.compile(rb"([^()\\\r]*+)\)")
+_IN_STRING = re.compile(rb"\\.|[()]", re.DOTALL)
+_ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)|\r\n?", re.DOTALL)
+_ESCAPED = {
+    b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"\n": b"", b"\r": b"", b"\r\n": b"",
+}  # fmt: skip
+_HEX_IN_NAME = re.compile(rb"#([0-9A-Fa-f]{2})")
+_NOT_HEX = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
+_REAL = re.compile(rb"[+-]*(\d*)(?:\.(\d*))?")
+_OBJECT = re.compile(_SKIP + rb"(\d{1,10})" + _SPACE + rb"++(\d{1,10})" + _SPACE + rb"++obj")
+_STREAM = re.compile(_SKIP + rb"stream(\r\n|\n|\r)?")
+_END_STREAM = re.compile(_SPACE + rb"{0,2}+endstream")
+_END_OBJECT = re.compile(_SKIP + rb"endobj")
+
+LengthOf = Callable[[Reference], Any]
+"""Looks an indirect ``/Length`` up."""
+
+
+class Parser:
+    """Reads values from ``data``, never beyond ``end``.
+
+    ``data`` is anything that regular expressions read: bytes, or a mapped file.
+    ``repeated`` collects where dictionaries name a key twice, of which readers take different ones.
+    """
+
+    def __init__(self, data: Any, end: int | None = None) -> None:
+        self.data = data
+        self.end = len(data) if end is None else end
+        self.repeated: list[int] = []
+
+    def value(self, at: int, depth: int = 0) -> tuple[Any, int]:
+        """The value at ``at`` and where it ends.
+
+        Raises:
+            Damaged: there is none.
+            TooMuch: it is nested too deeply.
+        """
+        match = _TOKEN.match(self.data, at, self.end)
+        if match is None:
+            raise Damaged(f"no value at {at}")
+        value, after = self._interpret(match, depth)
+        if value is _CLOSES:
+            raise Damaged(f"nothing to close at {at}")
+        return value, after
+
+    def indirect(self, at: int, length_of: LengthOf) -> tuple[Reference, Any, int]:
+        """The indirect object at ``at``: its own reference, its value, and where it ends.
+
+        Raises:
+            Damaged: no object begins there, or its value cannot be read.
+        """
+        header = _OBJECT.match(self.data, at, self.end)
+        if header is None:
+            raise Damaged(f"no object at {at}")
+        reference = Reference(int(header[1]), int(header[2]))
+        if _END_OBJECT.match(self.data, header.end(), self.end):
+            return reference, None, header.end()
+        value, after = self.value(header.end())
+        if isinstance(value, dict) and (keyword := _STREAM.match(self.data, after, self.end)):
+            value = self._stream(value, keyword.end(), length_of)
+            after = value.end
+            if closing := _END_STREAM.match(self.data, after, self.end):
+                after = closing.end()
+        if closing := _END_OBJECT.match(self.data, after, self.end):
+            after = closing.end()
+        return reference, value, after
+
+    def _interpret(self, match: re.Match[bytes], depth: int) -> tuple[Any, int]:
+        kind, after = match.lastindex, match.end()
+        if kind == 2:
+            return Reference(int(match[1]), int(match[2])), after
+        if kind == 3:
+            return _integer(match[3]), after
+        if kind == 4:
+            return _name(match[4]), after
+        if kind == 6:
+            return _hexadecimal(match[6]), after
+        if kind == 7:
+            return _word(match[7]), after
+        if depth > _DEEPEST:
+            raise TooMuch("nested too deeply")
+        opening = match[5]
+        if opening == b"<<":
+            return self._dictionary(after, depth + 1)
+        if opening == b"[":
+            return self._array(after, depth + 1)
+        if opening == b"(":
+            return self._string(after)
+        return _CLOSES, after
+
+    def _array(self, at: int, depth: int) -> tuple[list[Any], int]:
+        found: list[Any] = []
+        token, data, end = _TOKEN.match, self.data, self.end
+        while match := token(data, at, end):
+            if match.lastindex == 5 and match[5] in (b"]", b">>"):
+                # ">>" without "]": what it closes is the dictionary around.
+                return found, match.end() if match[5] == b"]" else match.start(5)
+            value, at = self._interpret(match, depth)
+            if value is _END_OF_OBJECT:
+                break
+            found.append(value)
+        return found, at
+
+    def _dictionary(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
+        found: dict[str, Any] = {}
+        token, data, end = _TOKEN.match, self.data, self.end
+        while match := token(data, at, end):
+            kind = match.lastindex
+            if kind == 5 and match[5] == b">>":
+                return found, match.end()
+            if kind != 4:
+                if kind == 7 and match[7] in _ENDS:
+                    return found, match.start(7)
+                # Not a key: passed over, as readers do.
+                _, at = self._interpret(match, depth)
+                continue
+            key = str(_name(match[4]))
+            at = match.end()
+            match = token(data, at, end)
+            if match is None:
+                break
+            if match.lastindex == 5 and match[5] == b">>":
+                found[key] = None
+                return found, match.end()
+            value, at = self._interpret(match, depth)
+            if value is _END_OF_OBJECT:
+                return found, match.start(7)
+            if key in found:
+                self.repeated.append(at)
+            found[key] = value
+        return found, at
+
+    def _string(self, at: int) -> tuple[bytes, int]:
+        plain = _PLAIN_STRING.match(self.data, at, self.end)
+        if plain:
+            return plain[1], plain.end()
+        depth, position = 1, at
+        while match := _IN_STRING.search(self.data, position, self.end):
+            position = match.end()
+            if match[0] == b"(":
+                depth += 1
+            elif match[0] == b")":
+                depth -= 1
+                if depth == 0:
+                    return _ESCAPE.sub(_unescaped, bytes(self.data[at : position - 1])), position
+        raise Damaged(f"the string at {at} never ends")
+
+    def _stream(self, dictionary: dict[str, Any], start: int, length_of: LengthOf) -> Stream:
+        length = dictionary.get("Length")
+        if isinstance(length, Reference):
+            length = length_of(length)
+        if isinstance(length, int) and 0 <= length <= self.end - start:
+            end = start + length
+            if _END_STREAM.match(self.data, end, self.end):
+                return Stream(dictionary, self.data, start, end)
+        # A wrong length: the stream ends before its keyword and the end of line that belongs to it.
+        end = self.data.find(b"endstream", start, self.end)
+        if end < 0:
+            end = self.data.find(b"endobj", start, self.end)
+        if end < 0:
+            raise Damaged(f"the stream at {start} never ends")
+        if end > start and self.data[end - 1 : end] == b"\n":
+            end -= 1
+        if end > start and self.data[end - 1 : end] == b"\r":
+            end -= 1
+        return Stream(dictionary, self.data, start, end)
+
+
+class _Mark:
+    pass
+
+
+_CLOSES = _Mark()
+_END_OF_OBJECT = _Mark()
+_ENDS = (b"endobj", b"endstream", b"stream", b"xref", b"trailer", b"startxref")
+_WORDS: dict[bytes, Any] = {b"true": True, b"false": False, b"null": None}
+
+
+def _integer(digits: bytes) -> int:
+    if len(digits) > 20:
+        raise Damaged("a number of more than 20 digits")
+    return int(digits)
+
+
+def _name(encoded: bytes) -> Name:
+    if b"#" in encoded:
+        encoded = _HEX_IN_NAME.sub(lambda match: bytes((int(match[1], 16),)), encoded)
+    return Name(encoded.decode("latin-1"))
+
+
+def _hexadecimal(digits: bytes) -> bytes:
+    try:
+        return bytes.fromhex(digits.decode("ascii"))
+    except ValueError:
+        # White space inside a pair, an odd number of digits (7.3.4.3: a zero is missing), or a stray byte.
+        kept = digits.translate(None, _NOT_HEX)
+        return bytes.fromhex((kept + b"0" * (len(kept) % 2)).decode("ascii"))
+
+
+def _word(word: bytes) -> Any:
+    if word in _WORDS:
+        return _WORDS[word]
+    if word in _ENDS:
+        return _END_OF_OBJECT
+    if word[0] in b"+-.0123456789":
+        match = _REAL.match(word)
+        if match and match.end() > 0 and len(word) <= 400:
+            size = float(f"{match[1].decode() or 0}.{(match[2] or b'').decode() or 0}")
+            return -size if word.startswith(b"-") else size
+    return None  # an unknown word is read as null
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    escaped = match[1]
+    if escaped is None:
+        return b"\n"  # any end of line in a string is a line feed (7.3.4.2)
+    if escaped in _ESCAPED:
+        return _ESCAPED[escaped]
+    if escaped[0] in b"01234567":
+        return bytes((int(escaped, 8) & 0xFF,))
+    return escaped
