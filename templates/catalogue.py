@@ -58,7 +58,11 @@ class Catalogue:
                 raise Misconfigured(
                     f"The folder of document types {folder} does not exist; create or unset it."
                 )
-            types += [read_type(each) for each in sorted(folder.iterdir()) if (each / "type.toml").exists()]
+            types += [
+                read_type(each, shipped=folder is SHIPPED)
+                for each in sorted(folder.iterdir())
+                if (each / "type.toml").exists()
+            ]
         return cls(types)
 
     @property

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from storage.vocabulary import InvalidRequest, Misconfigured, NotFound
 from templates.catalogue import SHIPPED, Catalogue, UnknownType
+from templates.definition import read_type
 from templates.numbering import MAX_BYTES, Numbering, NumberTooLong
 from templates.render import Renderer
 from templates.validity import Validity, anniversary
@@ -28,6 +30,24 @@ def test_the_shipped_types() -> None:
         assert re.fullmatch(r"[0-9a-f]{64}", each.template_hash)
         assert set(each.label) == {"id", "en"}
         assert each.folder == SHIPPED / each.id
+
+
+@pytest.mark.parametrize("type_id", TYPES)
+def test_a_shipped_type_reads_the_same_when_nothing_is_taken_for_granted(type_id: str) -> None:
+    """At load the meta-schema is asked only about the operator's own types; about ours, here."""
+    assert read_type(SHIPPED / type_id) == catalogue().get(type_id)
+
+
+def test_loading_asks_the_meta_schema_about_the_operators_types_alone(
+    stalls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    check = Draft202012Validator.check_schema
+    monkeypatch.setattr(Draft202012Validator, "check_schema", lambda it: asked.append(it) or check(it))
+    Catalogue.load()
+    assert asked == []
+    Catalogue.load(stalls.parent)
+    assert asked == [json.loads(STALL["fields.json"])]
 
 
 def test_an_unknown_type_is_not_found() -> None:
