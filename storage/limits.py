@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
@@ -25,7 +25,13 @@ ReadFields = Callable[[str, bytes], Mapping[str, Any]]
 
 # Built once: building a statement costs more than running it.
 _ALIVE = (
-    select(document.c.id, document_content.c.place_digest, document_content.c.fields)
+    select(
+        document.c.id,
+        document.c.valid_from,
+        document_content.c.place_digest,
+        document_content.c.fields,
+        public_record.c.superseded_on,
+    )
     .join(
         document,
         and_(
@@ -40,7 +46,7 @@ _ALIVE = (
         document.c.family == bindparam("of_family"),
         document.c.state != DocumentState.VOID,
         public_record.c.annulled_on.is_(None),
-        public_record.c.superseded_on.is_(None),
+        or_(public_record.c.superseded_on.is_(None), public_record.c.superseded_on > bindparam("begins")),
         or_(public_record.c.revoked_from.is_(None), public_record.c.revoked_from > bindparam("on")),
         or_(document.c.valid_until.is_(None), document.c.valid_until >= bindparam("on")),
     )
@@ -69,16 +75,18 @@ def check_limits(
     alive = _ALIVE
     if new.predecessor is not None:
         alive = alive.where(document.c.id != new.predecessor.document_id)
-    of = {"of_agency": agency_id, "of_holder": holder, "of_family": new.family, "on": new.issued_on}
-    others = connection.execute(alive, of).all()
+    begins = max(new.issued_on, new.valid_from)
+    of = {"of_agency": agency_id, "of_holder": holder, "of_family": new.family}
+    others = connection.execute(alive, {**of, "on": new.issued_on, "begins": begins}).all()
     if new.one_per_place and place in [other.place_digest for other in others]:
         raise Conflict(
             "The holder already has such a document for the same place. Revoke or replace that one first.",
             code="SAME_PLACE",
         )
-    if new.max_in_force is not None and len(others) >= new.max_in_force:
+    in_force = _most_at_once(others, begins)
+    if new.max_in_force is not None and in_force >= new.max_in_force:
         raise Conflict(
-            f"The holder already has {len(others)} such documents in force; {new.max_in_force} are allowed."
+            f"The holder already has {in_force} such documents in force; {new.max_in_force} are allowed."
             " Revoke or replace one first.",
             code="TOO_MANY_IN_FORCE",
         )
@@ -86,6 +94,19 @@ def check_limits(
         given = new.fields[new.ordinal]
         repeated = any(read_fields(other.id, other.fields).get(new.ordinal) == given for other in others)
         _check_ordinal(new, new.ordinal, repeated)
+
+
+def _most_at_once(others: Sequence[Any], begins: date) -> int:
+    """How many of the holder's documents are in force on one day, at most, from ``begins`` on.
+
+    A document and the successor that is to follow it are never in force together, and count as one.
+    """
+    days = {begins, *(other.valid_from for other in others if other.valid_from > begins)}
+
+    def in_force(other: Any, day: date) -> bool:
+        return bool(other.valid_from <= day) and (other.superseded_on is None or day < other.superseded_on)
+
+    return max(len([other for other in others if in_force(other, day)]) for day in days)
 
 
 def _check_ordinal(new: NewDocument, field: str, repeated: bool) -> None:

@@ -22,7 +22,7 @@ class NewSlot:
 
 @dataclass(frozen=True)
 class Predecessor:
-    """The document that the new one replaces on the day of its issue."""
+    """The document that the new one replaces: on the day of its issue, or later if it begins later."""
 
     document_id: str
     reason_class: ReasonClass

@@ -3,14 +3,15 @@
 A document stands somewhere on a given day; `TRANSITIONS` says for each standing and each change
 whether an officer may make it, or the code and the sentence of the refusal. A revocation for a
 later day leaves the document in force until then (`Standing.ENDING`): it may be suspended,
-replaced or annulled meanwhile, and the day may be brought forward, never put off.
+replaced or annulled meanwhile, and the day may be brought forward, never put off. So does a successor
+that is issued and begins later (`Standing.OUTGOING`): it may be suspended, revoked or annulled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +29,8 @@ class Standing(StrEnum):
     SUSPENDED = "suspended"
     ENDING = "ending"  # in force, with a revocation that lies ahead
     SUSPENDED_ENDING = "suspended_ending"
+    OUTGOING = "outgoing"  # in force, until the first day of a successor that is issued already
+    SUSPENDED_OUTGOING = "suspended_outgoing"
     REVOKED = "revoked"
     SUPERSEDED = "superseded"
     SUPERSEDED_SUSPENDED = "superseded_suspended"  # replaced while it was suspended
@@ -64,6 +67,11 @@ _REVOKED = Refusal(
 _REPLACED = Refusal(
     "ALREADY_ENDED", "This document is already superseded; change the status of its successor instead."
 )
+_OUTGOING = Refusal(
+    "ALREADY_ENDED",
+    "The document that replaces this one is issued already and begins later; change the status of that one"
+    " instead.",
+)
 _EXPIRED = Refusal("VALIDITY_ENDED", "This document's validity has ended; there is nothing to suspend.")
 _ANNULLED = Refusal(
     "ALREADY_ANNULLED", "This document is annulled; its status cannot change any more. Issue a new one."
@@ -78,6 +86,8 @@ _ROWS: tuple[_Row, ...] = (
     (Standing.SUSPENDED,             _SUSPENDED,  _OK,            _OK,        _OK,        _OK),
     (Standing.ENDING,                _OK,         _NOT_SUSPENDED, _OK,        _OK,        _OK),
     (Standing.SUSPENDED_ENDING,      _SUSPENDED,  _OK,            _OK,        _OK,        _OK),
+    (Standing.OUTGOING,              _OK,         _NOT_SUSPENDED, _OK,        _OUTGOING,  _OK),
+    (Standing.SUSPENDED_OUTGOING,    _SUSPENDED,  _OK,            _OK,        _OUTGOING,  _OK),
     (Standing.REVOKED,               _REVOKED,    _REVOKED,       _REVOKED,   _REVOKED,   _OK),
     (Standing.SUPERSEDED,            _REPLACED,   _NOT_SUSPENDED, _REPLACED,  _REPLACED,  _OK),
     (Standing.SUPERSEDED_SUSPENDED,  _REPLACED,   _OK,            _REPLACED,  _REPLACED,  _OK),
@@ -105,10 +115,14 @@ def standing_of(state: str, public: RowMapping, today: date) -> Standing:
         return Standing.UNISSUED
     if public["revoked_from"] is not None and public["revoked_from"] <= today:
         return Standing.REVOKED
-    if public["superseded_on"] is not None:
+    expired = public["valid_until"] is not None and public["valid_until"] < today
+    # What ended before its successor begins is no longer to be renewed either: it has its successor.
+    if public["superseded_on"] is not None and (public["superseded_on"] <= today or expired):
         return Standing.SUPERSEDED_SUSPENDED if suspended else Standing.SUPERSEDED
-    if public["valid_until"] is not None and public["valid_until"] < today:
+    if expired:
         return Standing.EXPIRED_SUSPENDED if suspended else Standing.EXPIRED
+    if public["superseded_on"] is not None:
+        return Standing.SUSPENDED_OUTGOING if suspended else Standing.OUTGOING
     if public["revoked_from"] is not None:
         return Standing.SUSPENDED_ENDING if suspended else Standing.ENDING
     return Standing.SUSPENDED if suspended else Standing.IN_FORCE
@@ -129,11 +143,14 @@ def check_revocation_day(public: RowMapping, day: date, today: date) -> None:
     """Refuse a first day without force that the document cannot have.
 
     Raises:
-        InvalidRequest: before the issue, or after the end of the validity.
+        InvalidRequest: before the issue, or after the end of the validity or of the days before a successor.
         Conflict: a revocation is planned already, for that day or an earlier one.
     """
     first = public["issued_on"]
     last = public["valid_until"] or today.replace(year=today.year + _FURTHEST_YEARS, day=min(today.day, 28))
+    if public["superseded_on"] is not None:
+        # From that day on the successor decides; a revocation would outweigh it in the public's eyes.
+        last = min(last, public["superseded_on"] - timedelta(days=1))
     if not first <= day <= last:
         remedy = f"Give a day from {first} (its issue) to {last}, or leave it out for today."
         raise InvalidRequest(

@@ -211,7 +211,7 @@ def mark_superseded(
     note: bytes | None,
     officer_id: str | None,
 ) -> None:
-    """The predecessor's side of an issue, in the successor's own transaction."""
+    """The predecessor's side of an issue, in the successor's own transaction; ``on`` may lie ahead."""
     row = row_of(connection, agency_id, document_id)
     add_event(connection, agency_id, document_id, "superseded", on, reason_class, note, officer_id)
     # Annulled or revoked while its successor was on its way: that weighs more, and its reason stays.

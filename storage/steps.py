@@ -257,7 +257,8 @@ def _supersede_predecessor(connection: Connection, row: RowMapping, today: date)
         row["agency_id"],
         relation["other_id"],
         successor_number=row["number"],
-        on=today,
+        # Not before the successor begins, or on the days between neither would be in force.
+        on=max(today, row["valid_from"]),
         reason_class=relation["reason_class"],
         note=None,
         officer_id=relation["officer_id"],

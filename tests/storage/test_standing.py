@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from storage import status
 from storage.database import transaction
 from storage.new_document import Predecessor
+from storage.reading import read_overview
 from storage.records import day_in
 from storage.register import Register
 from storage.rows import row_of
@@ -72,6 +73,11 @@ class Shelf:
             state = row_of(connection, self.agency.id, document_id)["state"]
         return standing_of(state, self.public(document_id), today())
 
+    def replaced(self, document_id: str, **changes: Any) -> str:
+        """The issued document that was requested to replace this one."""
+        predecessor = Predecessor(document_id, ReasonClass.RENEWED, "", "kepala-dinas")
+        return self.issued(predecessor=predecessor, **changes)
+
     def let_expire(self, document_id: str) -> None:
         """As if its last day had passed; no change of status can bring that about."""
         with transaction(self.register.engine) as connection:
@@ -88,6 +94,7 @@ class Shelf:
             Standing.SUSPENDED: [(Action.SUSPEND, {})],
             Standing.ENDING: [(Action.REVOKE, {"effective_on": UNTIL})],
             Standing.SUSPENDED_ENDING: [(Action.REVOKE, {"effective_on": UNTIL}), (Action.SUSPEND, {})],
+            Standing.SUSPENDED_OUTGOING: [(Action.SUSPEND, {})],
             Standing.REVOKED: [(Action.REVOKE, {})],
             Standing.SUPERSEDED: [(Action.SUPERSEDE, {})],
             Standing.SUPERSEDED_SUSPENDED: [(Action.SUSPEND, {}), (Action.SUPERSEDE, {})],
@@ -98,6 +105,8 @@ class Shelf:
             self.act(action, document_id, **more)
         if standing in (Standing.EXPIRED, Standing.EXPIRED_SUSPENDED):
             self.let_expire(document_id)
+        if standing in (Standing.OUTGOING, Standing.SUSPENDED_OUTGOING):
+            self.replaced(document_id, valid_from=tomorrow())
         assert self.standing(document_id) is standing
         return document_id
 
@@ -116,6 +125,10 @@ LEADS_TO = {
     (Standing.SUSPENDED_ENDING, Action.REINSTATE): Standing.ENDING,
     (Standing.SUSPENDED_ENDING, Action.REVOKE): Standing.REVOKED,
     (Standing.SUSPENDED_ENDING, Action.SUPERSEDE): Standing.SUPERSEDED_SUSPENDED,
+    (Standing.OUTGOING, Action.SUSPEND): Standing.SUSPENDED_OUTGOING,
+    (Standing.OUTGOING, Action.REVOKE): Standing.REVOKED,
+    (Standing.SUSPENDED_OUTGOING, Action.REINSTATE): Standing.OUTGOING,
+    (Standing.SUSPENDED_OUTGOING, Action.REVOKE): Standing.REVOKED,
     (Standing.SUPERSEDED_SUSPENDED, Action.REINSTATE): Standing.SUPERSEDED,
     (Standing.EXPIRED, Action.REVOKE): Standing.REVOKED,
     (Standing.EXPIRED, Action.SUPERSEDE): Standing.SUPERSEDED,
@@ -291,6 +304,97 @@ def test_a_new_document_replaces_only_what_the_table_and_the_holder_allow(regist
             with pytest.raises(Conflict) as refused:
                 replacing(document_id)
             assert refused.value.code == refusal.code
+
+
+def status_on(register: Register, document_id: str, day: date) -> Status:
+    return read_overview(register, "dinas", document_id, datetime(*day.timetuple()[:3], 5, tzinfo=UTC)).status
+
+
+def test_between_a_document_and_its_successor_lies_no_day_without_either(register: Register) -> None:
+    shelf = Shelf(register)
+    begins = today() + timedelta(days=30)
+    old = shelf.issued()
+    new = shelf.replaced(old, valid_from=begins)
+    for day in (today(), begins - timedelta(days=1)):
+        assert (status_on(register, old, day), status_on(register, new, day)) == (
+            Status.IN_FORCE, Status.NOT_YET_VALID,
+        )  # fmt: skip
+    assert (status_on(register, old, begins), status_on(register, new, begins)) == (
+        Status.SUPERSEDED, Status.IN_FORCE,
+    )  # fmt: skip
+    [event] = [each for each in overview(register, old).events if each["kind"] == "superseded"]
+    assert event["effective_on"] == begins
+    assert overview(register, old).successor_number == overview(register, new).number
+
+
+def test_a_successor_that_begins_at_once_or_has_begun_replaces_on_the_day_of_its_issue(
+    register: Register,
+) -> None:
+    shelf = Shelf(register)
+    for begins in (today(), ISSUED_ON):
+        old = shelf.issued()
+        shelf.replaced(old, valid_from=begins)
+        assert shelf.public(old)["superseded_on"] == today()
+        assert overview(register, old).status == Status.SUPERSEDED
+
+
+def test_an_outgoing_document_is_revoked_before_its_successor_begins_or_not_at_all(
+    register: Register,
+) -> None:
+    shelf = Shelf(register)
+    begins = today() + timedelta(days=30)
+    old = shelf.issued()
+    shelf.replaced(old, valid_from=begins)
+    with pytest.raises(InvalidRequest) as refused:
+        shelf.act(Action.REVOKE, old, effective_on=begins)
+    assert str(begins - timedelta(days=1)) in refused.value.problems[0].message
+    shelf.act(Action.REVOKE, old, effective_on=begins - timedelta(days=1))
+    assert overview(register, old).status == Status.IN_FORCE
+
+
+def test_what_expired_before_its_successor_begins_is_not_replaced_a_second_time(register: Register) -> None:
+    shelf = Shelf(register)
+    old = shelf.issued()
+    shelf.replaced(old, valid_from=tomorrow())
+    shelf.let_expire(old)
+    assert overview(register, old).status == Status.EXPIRED
+    with pytest.raises(Conflict) as refused:
+        shelf.act(Action.SUPERSEDE, old)
+    assert refused.value.code == "ALREADY_ENDED"
+
+
+def test_an_outgoing_document_keeps_its_place_until_its_successor_begins(register: Register) -> None:
+    shelf = Shelf(register)
+    begins = today() + timedelta(days=30)
+    rules = {"one_per_place": True, "max_in_force": 3, "issued_on": today()}
+    old = shelf.issued(place=("Lama",), **rules)
+    shelf.replaced(old, place=("Baru",), valid_from=begins, **rules)
+    with pytest.raises(Conflict) as refused:
+        shelf.accepted(place=("Lama",), valid_from=begins - timedelta(days=1), **rules)
+    assert refused.value.code == "SAME_PLACE"
+    with pytest.raises(Conflict) as refused:
+        shelf.accepted(place=("Baru",), valid_from=today(), **rules)
+    assert refused.value.code == "SAME_PLACE"
+    shelf.accepted(place=("Lama",), valid_from=begins, **rules)
+
+
+def test_a_document_and_its_successor_to_come_count_as_one_of_three(register: Register) -> None:
+    shelf = Shelf(register)
+    rules = {"max_in_force": 3, "issued_on": today()}
+    first = shelf.issued(valid_from=today(), **rules)
+    successor = shelf.replaced(first, valid_from=today() + timedelta(days=30), **rules)
+    shelf.issued(valid_from=today(), **rules)
+    third = shelf.issued(valid_from=today(), **rules)
+    with pytest.raises(Conflict) as refused:
+        shelf.accepted(valid_from=today(), **rules)
+    assert refused.value.code == "TOO_MANY_IN_FORCE"
+    assert "already has 3" in refused.value.message
+    # A successor that was never valid leaves the first one's own last days, and nothing after them.
+    shelf.act(Action.ANNUL, successor)
+    with pytest.raises(Conflict):
+        shelf.accepted(valid_from=today(), **rules)
+    shelf.act(Action.REVOKE, third)
+    shelf.accepted(valid_from=today(), **rules)
 
 
 def test_what_was_annulled_meanwhile_keeps_its_reason_once_its_successor_is_issued(
