@@ -25,7 +25,7 @@ _COMMANDS = {
     "keys": ("signer.commands.keys:keys", "The roots that vouch for our signatures."),
     "agencies": ("signer.commands.operate:agencies", "Add and list agencies and their officers."),
     "api-keys": ("signer.commands.operate:api_keys", "Create and revoke keys of the API."),
-    "unblock": ("signer.commands.operate:unblock", "Let a blocked document go on."),
+    "unblock": ("signer.commands.operate:unblock", "List blocked documents, or let them go on."),
     "audit": ("signer.commands.operate:audit", "Compare numbers, intentions, signatures and archive."),
     "bench": ("signer.commands.bench:bench", "Measure ours beside the peers, on this machine."),
 }

@@ -8,8 +8,8 @@ on one document) the cycle is run again and goes on where it stopped: one number
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,11 +17,12 @@ from keys.provider import KeyRing
 from keys.software import usable
 from signer import signature
 from signer.composition import compose_document
+from signer.template_change import CHANGED
 from signer.timestamp import TimeStampAuthority
 from storage import queue, steps
 from storage.archive import Archive, final_key, staging_key
 from storage.queue import Claim
-from storage.reading import Document, Slot, read_document
+from storage.reading import Document, FrozenSlot, Slot, read_document
 from storage.register import Register
 from storage.vocabulary import AbsahError, DocumentState
 from templates.catalogue import Catalogue
@@ -39,7 +40,7 @@ class SelfCheckFailed(AbsahError):
 class TemplateChanged(AbsahError):
     """The type's template is not the one that the request was validated against."""
 
-    code = "TEMPLATE_CHANGED"
+    code = CHANGED
 
 
 class Notifier(Protocol):
@@ -78,17 +79,21 @@ def issue(workshop: Workshop, claim: Claim) -> None:
 
     # 2. Claim. The caller holds it: every write below names its fence and the state it expects.
     held = claim
+    # What each slot has gathered: as the register had it, then as each step below persists it.
+    gathered = {slot.ordinal: slot.frozen for slot in document.slots if slot.frozen is not None}
 
     for slot in document.slots:
         # 3. Prepare. The first slot's bytes come from the renderer, a later slot's from the earlier one.
         if _is_next(held, slot):
-            frozen = _freeze(workshop, document, held, slot)
+            frozen = _freeze(workshop, document, held, slot, gathered)
             workshop.archive.put_once(_staging(held, frozen.sha256), frozen.pdf)
             held = steps.record_freeze(
                 workshop.register, held, slot.ordinal, frozen.sha256, frozen.digest, frozen.byte_range
             )
+            gathered[slot.ordinal] = FrozenSlot(frozen.sha256, frozen.digest, frozen.byte_range)
         if held.slot != slot.ordinal:
             continue
+        so_far = gathered[slot.ordinal]
 
         # 4. Sign. The intention is committed first; the key then sees a digest that can no longer change.
         if held.state == DocumentState.PREPARED:
@@ -97,24 +102,25 @@ def issue(workshop: Workshop, claim: Claim) -> None:
                 return
             key = workshop.keys.key(slot.key_id)
             usable(key, datetime.now(UTC))
-            prepared = steps.frozen_slot(workshop.register, held, slot.ordinal)
-            frozen_pdf = workshop.archive.read(_staging(held, prepared.frozen_sha256))
-            digest = signature.covered_digest(frozen_pdf, prepared.byte_range)
+            frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
+            digest = signature.covered_digest(frozen_pdf, so_far.byte_range)
             frozen_sha256 = hashlib.sha256(frozen_pdf).hexdigest()
             steps.record_intent(workshop.register, held, slot.ordinal, frozen_sha256, digest)
             cms = signature.sign(digest, key)
             held = steps.record_cms(workshop.register, held, slot.ordinal, cms)
+            so_far = replace(so_far, cms=cms)
 
         # 5. Timestamp. The token is believed only after we have checked it ourselves.
         if held.state == DocumentState.SIGNED:
-            signed = steps.frozen_slot(workshop.register, held, slot.ordinal)
-            assert signed.cms is not None  # noqa: S101 - SIGNED means that step 4 persisted it
-            token = workshop.timestamps.stamp(signature.signature_value(signed.cms))
+            assert so_far.cms is not None  # noqa: S101 - SIGNED means that step 4 persisted it
+            token = workshop.timestamps.stamp(signature.signature_value(so_far.cms))
             held = steps.record_token(workshop.register, held, slot.ordinal, token.der, token.time)
+            so_far = replace(so_far, token=token.der)
+        gathered[slot.ordinal] = so_far
 
     # 6. Store. A pure function of what was persisted, accepted by our own verifier, read back by hash.
     if held.state == DocumentState.TIMESTAMPED:
-        pdf = _assemble(workshop, held, document.slots[-1])
+        pdf = _assemble(workshop, held, gathered[held.slot])
         answer = _check_own_output(workshop, pdf, expected=len(document.slots))
         sha256 = hashlib.sha256(pdf).hexdigest()
         key_in_archive = final_key(held.agency_id, sha256)
@@ -128,7 +134,8 @@ def issue(workshop: Workshop, claim: Claim) -> None:
     # 7. Issue. The only commit point: before it nothing is downloadable or registered as in force.
     if held.state == DocumentState.STORED:
         held = steps.record_issue(workshop.register, held)
-        _clear_staging(workshop, held, document)
+        for each in gathered.values():
+            workshop.archive.remove_staging(_staging(held, each.frozen_sha256))
 
     # 8. Notify. At least once; the outbox row's own id makes a repetition harmless.
     notify(workshop, document.id)
@@ -136,11 +143,16 @@ def issue(workshop: Workshop, claim: Claim) -> None:
 
 def notify(workshop: Workshop, document_id: str | None = None) -> int:
     """Deliver what the outbox holds, of one document or of all; returns how many notices."""
-    notices = steps.unsent(workshop.register, document_id)
-    for notice in notices:
-        workshop.notifier.deliver(notice)
-        steps.mark_sent(workshop.register, notice)
-    return len(notices)
+    delivered: list[steps.Notice] = []
+    try:
+        for notice in steps.unsent(workshop.register, document_id):
+            workshop.notifier.deliver(notice)
+            delivered.append(notice)
+    finally:
+        # One commit for all of them, also where the last one could not be delivered.
+        if delivered:
+            steps.mark_sent(workshop.register, delivered)
+    return len(delivered)
 
 
 def _is_next(held: Claim, slot: Slot) -> bool:
@@ -149,19 +161,20 @@ def _is_next(held: Claim, slot: Slot) -> bool:
     return held.state == DocumentState.TIMESTAMPED and held.slot == slot.ordinal - 1
 
 
-def _freeze(workshop: Workshop, document: Document, held: Claim, slot: Slot) -> signature.Frozen:
+def _freeze(
+    workshop: Workshop, document: Document, held: Claim, slot: Slot, gathered: Mapping[int, FrozenSlot]
+) -> signature.Frozen:
     key = workshop.keys.key(slot.key_id)
     at = datetime.fromtimestamp(document.created_at / 1000, UTC)
     reserved = signature.reserved_size(key, workshop.timestamps.token_size)
     fields: tuple[signature.SignatureField, ...] = ()
     if slot.ordinal > 1:
-        earlier = document.slots[slot.ordinal - 2]
-        base = _assemble(workshop, held, earlier)
+        base = _assemble(workshop, held, gathered[slot.ordinal - 1])
     else:
         document_type = workshop.catalogue.get(document.type)
         if document_type.template_hash != document.template_hash:
             raise TemplateChanged(
-                "The template changed after the request was accepted; annul the document and request it anew."
+                "The template changed after the request was accepted; see “absah unblock --help”."
             )
         rendered = workshop.renderer.render(
             compose_document(document_type, document, created=at, development=workshop.development)
@@ -186,9 +199,8 @@ def _freeze(workshop: Workshop, document: Document, held: Claim, slot: Slot) -> 
     )
 
 
-def _assemble(workshop: Workshop, held: Claim, slot: Slot) -> bytes:
-    """The signed file up to ``slot``: the same bytes at every attempt."""
-    gathered = steps.frozen_slot(workshop.register, held, slot.ordinal)
+def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
+    """The signed file up to a slot: the same bytes at every attempt."""
     if gathered.cms is None or gathered.token is None:
         raise AbsahError("The signature of an earlier slot is incomplete.", code="NOT_SIGNED")
     frozen_pdf = workshop.archive.read(_staging(held, gathered.frozen_sha256))
@@ -213,12 +225,6 @@ def _check_own_output(workshop: Workshop, pdf: bytes, expected: int) -> FileAnsw
     if not sound or doubts or signatures[-1].covers != "whole_file":
         raise SelfCheckFailed(f"Our own check refused the signed file: {', '.join(doubts) or 'signature'}.")
     return answer
-
-
-def _clear_staging(workshop: Workshop, held: Claim, document: Document) -> None:
-    for slot in document.slots:
-        frozen = steps.frozen_slot(workshop.register, held, slot.ordinal)
-        workshop.archive.remove_staging(_staging(held, frozen.frozen_sha256))
 
 
 def _staging(held: Claim, sha256: str) -> str:

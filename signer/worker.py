@@ -1,8 +1,9 @@
 """The worker: claims documents from the database and moves each one on. The only process with a key.
 
 One loop does everything that must happen without anybody asking: unfinished documents (also those
-of a worker that died), notices in the outbox, the audit chain. `work_on` is what a message from a
-broker calls too; the message only says which document to look at.
+of a worker that died), notices in the outbox, the audit chain, what a killed worker left in the
+staging area. `work_on` is what a message from a broker calls too; the message only says which
+document to look at.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from signer.cycle import Workshop, issue, notify
+from signer.staging import sweep_staging
 from signer.timestamp import TimestampRefused
 from storage import audit, queue
 from storage.database import transaction
@@ -25,6 +27,7 @@ log = structlog.get_logger("worker")
 
 IDLE_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
+TIDY_SECONDS = 3600.0
 
 
 def work_on(workshop: Workshop, agency_id: str, document_id: str) -> bool:
@@ -62,13 +65,16 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
     """
     others = ThreadPoolExecutor(max(hands - 1, 1), thread_name_prefix="hand")
     helping = [others.submit(_keep_working, workshop, stop) for _ in range(hands - 1)]
-    swept = float("-inf")
+    swept = tidied = float("-inf")
 
     def sweep_when_due() -> None:
-        nonlocal swept
+        nonlocal swept, tidied
         if clock() - swept >= SWEEP_SECONDS:
             swept = clock()
             sweep(workshop)
+        if clock() - tidied >= TIDY_SECONDS:
+            tidied = clock()
+            sweep_staging(workshop)
 
     try:
         _keep_working(workshop, stop, sweep_when_due)
@@ -120,7 +126,7 @@ def _move_on(workshop: Workshop, claim: Claim) -> None:
         queue.release(register, claim, error, waits=True)
     except AbsahError as error:
         # No retry can help: our own check, the key or the approval said no.
-        bound.error("document.blocked", code=error.code)
+        bound.error("document.blocked", code=error.code, message=error.message)
         queue.block(register, claim, error)
     except Exception as error:
         # Anything else may pass; ten times it may not. The class is logged, never the message.

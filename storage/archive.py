@@ -8,7 +8,8 @@ returns what was put or raises.
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Protocol
 
 from storage.vocabulary import AbsahError, Unavailable
@@ -36,6 +37,15 @@ class ObjectDiffers(AbsahError):
     """Another object already stands under this key; it was left as it is."""
 
     code = "OBJECT_DIFFERS"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """An object in the staging area, and when it was put there (aware, by the archive's clock)."""
+
+    key: str
+    document_id: str
+    since: datetime
 
 
 class Archive(Protocol):
@@ -66,6 +76,14 @@ class Archive(Protocol):
         """Delete a staging object; missing is fine. Final keys are refused."""
         ...
 
+    def list_staging(self, agency_id: str) -> list[Staged]:
+        """The agency's staging objects, in no order.
+
+        Raises:
+            ArchiveUnavailable: the archive does not answer.
+        """
+        ...
+
     def ping(self) -> None:
         """Raise `ArchiveUnavailable` unless objects can be written."""
         ...
@@ -78,7 +96,12 @@ def final_key(agency_id: str, sha256: str) -> str:
 
 def staging_key(agency_id: str, document_id: str, sha256: str) -> str:
     """Where frozen bytes wait for their signature."""
-    return f"{agency_id}/staging/{document_id}/{sha256}.pdf"
+    return f"{staging_folder(agency_id)}{document_id}/{sha256}.pdf"
+
+
+def staging_folder(agency_id: str) -> str:
+    """What the keys of an agency's staging objects begin with."""
+    return f"{agency_id}/staging/"
 
 
 def require_staging(key: str) -> None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from storage.archive import ArchiveFull, ArchiveUnavailable, ObjectDiffers, ObjectMissing, require_staging
+from storage.archive import (
+    ArchiveFull,
+    ArchiveUnavailable,
+    ObjectDiffers,
+    ObjectMissing,
+    Staged,
+    require_staging,
+    staging_folder,
+)
 
 
 class LocalArchive:
@@ -58,8 +66,23 @@ class LocalArchive:
         require_staging(key)
         try:
             (self._root / key).unlink(missing_ok=True)
+            _remove_if_empty((self._root / key).parent)
         except OSError as error:
             raise _unavailable(error) from error
+
+    def list_staging(self, agency_id: str) -> list[Staged]:
+        """See `storage.archive.Archive`."""
+        found = []
+        try:
+            for file in (self._root / staging_folder(agency_id)).glob("*/*.pdf"):
+                since = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                found.append(Staged(file.relative_to(self._root).as_posix(), file.parent.name, since))
+        except FileNotFoundError:
+            # Another worker removed one meanwhile; the next look sees the rest.
+            return found
+        except OSError as error:
+            raise _unavailable(error) from error
+        return found
 
     def _sync_directories(self, directory: Path) -> None:
         """Make the new name in ``directory`` durable, and those of the folders that lead there."""
@@ -84,6 +107,15 @@ class LocalArchive:
             probe.unlink()
         except OSError as error:
             raise _unavailable(error) from error
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """The folder of one document, or they would be as many as there are documents."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
 
 
 def _write_durably(file: Path, data: bytes) -> None:

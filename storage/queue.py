@@ -52,6 +52,21 @@ class Claim:
         return replace(self, state=state, slot=self.slot if slot is None else slot)
 
 
+@dataclass(frozen=True)
+class Blocked:
+    """A document that stopped, and why: a code, ``@`` and the state in which it stopped."""
+
+    agency_id: str
+    document_id: str
+    number: str
+    reason: str
+
+    @property
+    def code(self) -> str:
+        """Why it stopped."""
+        return self.reason.partition("@")[0]
+
+
 def claim(register: Register, agency_id: str, document_id: str) -> Claim | None:
     """Claim one document; None when it is finished, waits, or somebody else holds it."""
     with transaction(register.engine) as connection:
@@ -133,26 +148,26 @@ def wait_for_approval(register: Register, held: Claim) -> None:
 def block(register: Register, held: Claim, error: AbsahError) -> None:
     """Stop a document that no retry can help, for a human to look at; an issued one stays issued."""
     with transaction(register.engine) as connection:
-        changed = connection.execute(
-            update(document)
-            .where(_held(held), document.c.state.in_(_UNFINISHED))
-            .values(
-                state=DocumentState.BLOCKED,
-                # Where to go on after the cause is mended, see `unblock`: the state that the row has now.
-                # The claim's is that of its beginning, and what was frozen since cannot be frozen again.
-                state_reason=literal(f"{error.code}@") + document.c.state,
-                last_error=error.code,
-                lease_until=0,
-            )
-        )
-        if changed.rowcount == 1:
-            audit.record(
-                connection, held.agency_id, "worker", "document.blocked", held.document_id, code=error.code
-            )
+        _block(connection, held, error.code)
 
 
-def unblock(register: Register, agency_id: str, document_id: str) -> bool:
-    """Let a blocked document go on from the state it stopped in; False when it is not blocked."""
+def list_blocked(register: Register, agency_id: str | None = None) -> list[Blocked]:
+    """What waits for a human, of one agency or of all, oldest first."""
+    columns = (document.c.agency_id, document.c.id, document.c.number, document.c.state_reason)
+    query = select(*columns).where(document.c.state == DocumentState.BLOCKED).order_by(document.c.created_at)
+    if agency_id is not None:
+        query = query.where(document.c.agency_id == agency_id)
+    with transaction(register.engine) as connection:
+        return [Blocked(*row) for row in connection.execute(query)]
+
+
+def unblock(
+    register: Register, agency_id: str, document_id: str, *, template_hash: str | None = None
+) -> bool:
+    """Let a blocked document go on from the state it stopped in; False when it is not blocked.
+
+    ``template_hash`` is that of the template with which it goes on, where that is another one now.
+    """
     with transaction(register.engine) as connection:
         where = and_(
             document.c.agency_id == agency_id,
@@ -163,12 +178,15 @@ def unblock(register: Register, agency_id: str, document_id: str) -> bool:
         if row is None:
             return False
         state = DocumentState(row.state_reason.rpartition("@")[2])
+        template = {} if template_hash is None else {"template_hash": template_hash}
         connection.execute(
             update(document)
             .where(where)
-            .values(state=state, state_reason=None, last_error=None, attempts=0, next_attempt_at=0)
+            .values(
+                state=state, state_reason=None, last_error=None, attempts=0, next_attempt_at=0, **template
+            )
         )
-        audit.record(connection, agency_id, "operator", "document.unblocked", document_id)
+        audit.record(connection, agency_id, "operator", "document.unblocked", document_id, **template)
         return True
 
 
@@ -234,18 +252,26 @@ def _claim(connection: Connection, claiming: Update, agency_id: str, document_id
         return None
     held = Claim(row.agency_id, row.id, row.fence, DocumentState(row.state), row.slot)
     if row.attempts > MAX_ATTEMPTS:
-        connection.execute(
-            update(document)
-            .where(_held(held))
-            .values(
-                state=DocumentState.BLOCKED, state_reason=f"TOO_MANY_ATTEMPTS@{held.state}", lease_until=0
-            )
-        )
-        audit.record(
-            connection, row.agency_id, "worker", "document.blocked", row.id, code="TOO_MANY_ATTEMPTS"
-        )
+        _block(connection, held, "TOO_MANY_ATTEMPTS")
         return None
     return held
+
+
+def _block(connection: Connection, held: Claim, code: str) -> None:
+    changed = connection.execute(
+        update(document)
+        .where(_held(held), document.c.state.in_(_UNFINISHED))
+        .values(
+            state=DocumentState.BLOCKED,
+            # Where to go on after the cause is mended, see `unblock`: the state that the row has now.
+            # The claim's is that of its beginning, and what was frozen since cannot be frozen again.
+            state_reason=literal(f"{code}@") + document.c.state,
+            last_error=code,
+            lease_until=0,
+        )
+    )
+    if changed.rowcount == 1:
+        audit.record(connection, held.agency_id, "worker", "document.blocked", held.document_id, code=code)
 
 
 def _held(held: Claim) -> ColumnElement[bool]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -39,14 +40,26 @@ _SLOTS = (
 
 
 @dataclass(frozen=True)
+class FrozenSlot:
+    """What was frozen for one slot, and what has been gathered for it since."""
+
+    frozen_sha256: str
+    digest: bytes
+    byte_range: tuple[int, int, int, int]
+    cms: bytes | None = None
+    token: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Slot:
-    """A signature slot with its officer, as the cycle needs it."""
+    """A signature slot with its officer; ``frozen`` is None before step 3 of the cycle."""
 
     ordinal: int
     role: str
     kind: str
     key_id: str
     officer: Officer
+    frozen: FrozenSlot | None
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,7 @@ def read_document(register: Register, agency_id: str, document_id: str) -> Docum
                     kind=slot["kind"],
                     key_id=slot["key_id"],
                     officer=get_officer(connection, agency_id, slot["officer_id"]),
+                    frozen=_frozen(slot),
                 )
                 for slot in slots.all()
             ),
@@ -170,6 +184,29 @@ def read_overview(register: Register, agency_id: str, document_id: str, now: dat
                 for event in events
             ),
         )
+
+
+def final_documents(connection: Connection, agency_id: str, ids: Iterable[str]) -> set[str]:
+    """Those of the agency's documents ``ids`` whose cycle is over for good: issued or void."""
+    query = select(document.c.id).where(
+        document.c.agency_id == agency_id,
+        document.c.id.in_(ids),
+        document.c.state.in_((DocumentState.ISSUED, DocumentState.VOID)),
+    )
+    return set(connection.scalars(query))
+
+
+def _frozen(slot: RowMapping) -> FrozenSlot | None:
+    if slot["frozen_sha256"] is None:
+        return None
+    first, second, third, fourth = json.loads(slot["byte_range"])
+    return FrozenSlot(
+        slot["frozen_sha256"],
+        bytes.fromhex(slot["digest"]),
+        (first, second, third, fourth),
+        slot["cms"],
+        slot["token"],
+    )
 
 
 def _waiting_for(connection: Connection, row: RowMapping) -> str | None:

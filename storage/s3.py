@@ -15,7 +15,15 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 
-from storage.archive import ArchiveFull, ArchiveUnavailable, ObjectDiffers, ObjectMissing, require_staging
+from storage.archive import (
+    ArchiveFull,
+    ArchiveUnavailable,
+    ObjectDiffers,
+    ObjectMissing,
+    Staged,
+    require_staging,
+    staging_folder,
+)
 
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 _FULL = {"XMinioStorageFull", "QuotaExceeded", "InsufficientCapacity"}
@@ -124,6 +132,18 @@ class S3Archive:
             self._client.remove_object(self._bucket, key)
         except (S3Error, ServerError, InvalidResponseError, HTTPError) as error:
             raise _unavailable(error) from error
+
+    def list_staging(self, agency_id: str) -> list[Staged]:
+        """See `storage.archive.Archive`."""
+        try:
+            objects = list(self._client.list_objects(self._bucket, staging_folder(agency_id), recursive=True))
+        except (S3Error, ServerError, InvalidResponseError, HTTPError) as error:
+            raise _unavailable(error) from error
+        return [
+            Staged(each.object_name, each.object_name.split("/")[-2], each.last_modified)
+            for each in objects
+            if each.object_name is not None and each.last_modified is not None
+        ]
 
     def ping(self) -> None:
         """See `storage.archive.Archive`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -69,17 +70,6 @@ class NotApproved(AbsahError):
 
 
 @dataclass(frozen=True)
-class FrozenSlot:
-    """What was frozen for one slot, and what has been gathered for it since."""
-
-    frozen_sha256: str
-    digest: bytes
-    byte_range: tuple[int, int, int, int]
-    cms: bytes | None
-    token: bytes | None
-
-
-@dataclass(frozen=True)
 class Notice:
     """One outbox row: the kind of event, about which document. Its id makes delivery idempotent."""
 
@@ -87,22 +77,6 @@ class Notice:
     agency_id: str
     document_id: str
     kind: str
-
-
-def frozen_slot(register: Register, held: Claim, ordinal: int) -> FrozenSlot:
-    """What earlier steps have persisted for this slot."""
-    with transaction(register.engine) as connection:
-        row = connection.execute(_SLOT, _named(held, ordinal)).mappings().one()
-    if row["frozen_sha256"] is None:
-        raise AbsahError("This slot has not been frozen.", code="NOT_FROZEN")
-    first, second, third, fourth = json.loads(row["byte_range"])
-    return FrozenSlot(
-        row["frozen_sha256"],
-        bytes.fromhex(row["digest"]),
-        (first, second, third, fourth),
-        row["cms"],
-        row["token"],
-    )
 
 
 def record_freeze(
@@ -241,10 +215,10 @@ def unsent(register: Register, document_id: str | None = None, limit: int = 100)
     return [Notice(row.id, row.agency_id, row.document_id, row.kind) for row in rows]
 
 
-def mark_sent(register: Register, notice: Notice) -> None:
-    """8. Notify: delivered; a crash before this line delivers the same id again."""
+def mark_sent(register: Register, notices: Sequence[Notice]) -> None:
+    """8. Notify: delivered; a crash before this line delivers the same ids again."""
     with transaction(register.engine) as connection:
-        connection.execute(_MARK_SENT, {"of_notice": notice.id})
+        connection.execute(_MARK_SENT, [{"of_notice": notice.id} for notice in notices])
 
 
 def _supersede_predecessor(connection: Connection, row: RowMapping, today: date) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy.exc import ArgumentError, DataError, IntegrityError
 
 from signer.commands.arguments import PlainText
 from signer.commands.data import make_folder
-from signer.parts import open_archive, open_register
+from signer.parts import open_archive, open_catalogue, open_register
 from signer.settings import load_settings
+from signer.template_change import CHANGED, fitting_template
 from storage import api_keys as stored_keys
 from storage import audit as trail
 from storage import queue, units
@@ -163,13 +164,36 @@ def revoke_api_key(agency: str, key_id: str) -> None:
 
 
 @click.command()
-@click.argument("agency", type=PlainText())
-@click.argument("document", type=PlainText())
-def unblock(agency: str, document: str) -> None:
-    """Let a BLOCKED document go on, once its cause is mended."""
-    if not queue.unblock(open_register(load_settings()), agency, document):
-        raise Misconfigured("This document is not blocked.", code="NOT_BLOCKED")
-    click.echo("The worker takes it up again.")
+@click.argument("agency", required=False, type=PlainText())
+@click.argument("documents", metavar="[DOCUMENT]...", nargs=-1, type=PlainText())
+def unblock(agency: str | None, documents: tuple[str, ...]) -> None:
+    """Let BLOCKED documents go on, once their cause is mended; without DOCUMENT, list them.
+
+    \b
+    absah unblock
+    absah unblock dpmptsp-contoh 5f0c1d2e-...
+
+    A document that stopped at TEMPLATE_CHANGED (after an upgrade, say) goes on with the template of today, if
+    that still accepts its fields. If it does not, annul the document and request it anew.
+    """
+    settings = load_settings()
+    register = open_register(settings)
+    blocked = queue.list_blocked(register, agency)
+    if agency is None or not documents:
+        for each in blocked:
+            click.echo(f"{each.agency_id}\t{each.document_id}\t{each.number}\t{each.reason}")
+        return
+    for document in documents:
+        found = next((each for each in blocked if each.document_id == document), None)
+        template = None
+        if found is not None and found.code == CHANGED:
+            catalogue = open_catalogue(settings)
+            template = fitting_template(
+                register, catalogue, agency, document, development=settings.development
+            )
+        if not queue.unblock(register, agency, document, template_hash=template):
+            raise Misconfigured("This document is not blocked.", code="NOT_BLOCKED")
+        click.echo("The worker takes it up again.")
 
 
 @click.command()

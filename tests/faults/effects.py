@@ -33,7 +33,7 @@ EFFECTS = (
     "steps:record_issue",
     "archive:remove_staging:1",
     "notifier:deliver:1",
-    "steps:mark_sent:1",
+    "steps:mark_sent",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,10 +15,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from signer.worker import sweep, work_on, work_on_next
-from storage import steps, tables
+from signer.staging import sweep_staging
+from signer.worker import run, sweep, work_on, work_on_next
+from storage import status, steps, tables
 from storage.archive import final_key
 from storage.database import transaction
+from storage.status import Change
+from storage.vocabulary import ReasonClass
 from tests.faults.checking import check_issued_once, let_time_pass, rows
 from tests.faults.effects import EFFECTS
 from tests.faults.processes import PROCESSES, end_of
@@ -53,6 +57,37 @@ def test_killed_at(office: Office, effect: str, when: str) -> None:
     asked_twice = effect == "steps:record_intent" and when == "after"
     asked_twice |= effect in ("key:sign",) or (effect == "steps:record_cms" and when == "before")
     assert len(uses) == (2 if asked_twice else 1)
+
+
+def test_what_a_killed_worker_left_in_staging_is_swept_once_it_is_old(office: Office) -> None:
+    office.request()
+    killed = run_worker(office, "steps:record_issue", "after")
+    assert end_of(killed) == -signal.SIGKILL
+    accepted = office.request(office.sample("surat-keterangan-penelitian"), "bakesbangpol-contoh")
+    office.work()
+    archive = office.settings.data / "archive"
+    [left] = archive.glob("dpmptsp-contoh/staging/*/*.pdf")
+    [waiting] = archive.glob("bakesbangpol-contoh/staging/*/*.pdf")
+    assert waiting.parent.name == accepted["id"]
+    assert sweep_staging(office.workshop) == 0, "somebody may still be at it"
+
+    for file in (left, waiting):
+        os.utime(file, (time.time() - 3700, time.time() - 3700))
+    stop = threading.Event()
+    worker = threading.Thread(target=run, args=(office.workshop, stop, time.monotonic, 2))
+    worker.start()
+    deadline = time.monotonic() + 30
+    while left.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stop.set()
+    worker.join()
+    assert not left.parent.exists()
+    assert waiting.exists(), "it is still to be approved, and then signed"
+
+    change = Change(ReasonClass.ISSUED_IN_ERROR, "", "kepala-bakesbangpol-contoh")
+    status.annul(office.desk.register, "bakesbangpol-contoh", accepted["id"], change)
+    assert sweep_staging(office.workshop) == 1
+    assert not waiting.exists()
 
 
 def test_a_zombie_wakes_up_after_its_lease_and_changes_nothing(office: Office) -> None:

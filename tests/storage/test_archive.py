@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -47,6 +47,31 @@ def test_only_staging_objects_can_be_removed(archive: Archive) -> None:
     with pytest.raises(AbsahError):
         archive.remove_staging(KEY)
     assert archive.read(KEY) == b"final"
+
+
+def test_staging_objects_are_listed_by_agency_until_they_are_removed(archive: Archive) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    mine = [staging_key("agency", document, "cd" * 32) for document in ("one", "two")]
+    for key in (*mine, staging_key("other", "three", "ef" * 32), KEY):
+        archive.put_once(key, b"frozen")
+    listed = {staged.key: staged for staged in archive.list_staging("agency")}
+    assert set(listed) == set(mine)
+    assert {staged.document_id for staged in listed.values()} == {"one", "two"}
+    assert all(before <= staged.since <= datetime.now(UTC) for staged in listed.values())
+    archive.remove_staging(mine[0])
+    assert [staged.key for staged in archive.list_staging("agency")] == mine[1:]
+    assert archive.list_staging("nobody") == []
+
+
+def test_no_folder_stays_behind_for_every_document(tmp_path) -> None:
+    archive = LocalArchive(tmp_path)
+    keys = [staging_key("agency", "one", sha256 * 32) for sha256 in ("ab", "cd")]
+    [archive.put_once(key, b"frozen") for key in keys]
+    folder = (tmp_path / keys[0]).parent
+    archive.remove_staging(keys[0])
+    assert archive.read(keys[1]) == b"frozen"
+    archive.remove_staging(keys[1])
+    assert not folder.exists()
 
 
 def test_ping(archive: Archive) -> None:

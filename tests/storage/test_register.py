@@ -335,7 +335,7 @@ def test_issuing_writes_file_event_record_and_notice_together(register: Register
     assert found.sha256 is not None
     kinds = [notice.kind for notice in steps.unsent(register)]
     assert kinds == ["document.accepted", "document.issued"]
-    [steps.mark_sent(register, notice) for notice in steps.unsent(register)]
+    steps.mark_sent(register, steps.unsent(register))
     assert steps.unsent(register) == []
 
 
