@@ -23,18 +23,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 from asn1crypto import x509
-from pyhanko.pdf_utils.crypt.api import AuthStatus
-from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget, StreamDecodeLimits
-from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfReadError
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.fields import enumerate_sig_fields
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_contents
 
-from verifier import scan, shortcuts
+from verifier import scan
 from verifier.attachment import has_active_content, read_signed_code
 from verifier.certificates import (
     TrustAnswer,
@@ -44,10 +37,12 @@ from verifier.changes import Aftermath, first_unsigned_byte, judge_aftermath
 from verifier.cms import (
     CmsAnswer,
 )
+from verifier.pdf.document import Document, File
+from verifier.pdf.encryption import PasswordNeeded
+from verifier.pdf.objects import Damaged, TooMuch
 from verifier.pdf_structure import (
     SignedRange,
     StructureFault,
-    asks_too_much,
     is_white,
     last_end,
     read_signed_range,
@@ -63,25 +58,15 @@ from verifier.signature import (
     read_evidence,
     revision_of,
 )
+from verifier.signature_fields import find_signatures
+from verifier.store import read_store
 from verifier.traces import find_traces
 
-shortcuts.install()
-
 _MIB = 1024 * 1024
-# The library's own limits lie above the sandbox's memory; these stay below.
-_LIMITS = DecodeLimits(
-    per_stream=StreamDecodeLimits(max_output_size=64 * _MIB),
-    document_budget=DocumentDecodeBudget(base_allowance=256 * _MIB, max_ratio=20),
-)
-_MAXIMUM_SIGNATURES = 200
 _MAXIMUM_CONTENTS = 4 * _MIB
 _MAXIMUM_ATTEMPTS = 8
 # ISO 32000-1, annex H.3.4.4: readers look for the end in the last 1024 bytes, so a short tail breaks nothing.
 _SEARCHED_FOR_END = 1024
-
-
-class _Limit(Exception):
-    """The file asks for more than a document ever needs."""
 
 
 def inspect(
@@ -119,7 +104,7 @@ def _guarded(answer: Any) -> FileAnswer:
     """The answer, or a typed one in the place of whatever a hostile file made a library raise."""
     try:
         result: FileAnswer = answer()
-    except (MemoryError, PdfDecodeLimitError, _Limit):
+    except (MemoryError, RecursionError, TooMuch):
         return FileAnswer.unreadable("LIMIT")
     except Exception:  # libraries raise anything on a damaged file
         return FileAnswer.unreadable("DAMAGED")
@@ -130,25 +115,24 @@ def _inspect_pdf(
     pdf: bytes, anchors: tuple[x509.Certificate, ...], moment: datetime, password: str | None
 ) -> FileAnswer:
     # (2) Open the PDF.
-    if asks_too_much(pdf, _MAXIMUM_CONTENTS):
-        raise _Limit
-    reader, complete = _open(pdf)
+    try:
+        document, complete = _open(pdf, password)
+    except PasswordNeeded:
+        wrong = (Observation("PASSWORD_WRONG"),) if password else ()
+        return FileAnswer(readable=False, findings=(*wrong, Observation("PASSWORD_NEEDED")))
     findings: list[Observation] = []
-    if reader.encrypted:
-        if not _unlock(reader, password):
-            wrong = (Observation("PASSWORD_WRONG"),) if password else ()
-            return FileAnswer(readable=False, findings=(*wrong, Observation("PASSWORD_NEEDED")))
+    if document.encrypted:
         findings.append(Observation("ENCRYPTED"))
-    if has_active_content(reader):
+    if has_active_content(document):
         findings.append(Observation("ACTIVE_CONTENT"))
-    if reader.xrefs.hybrid_xrefs_present:
+    if any(section.hidden_start is not None for section in document.chain.sections):
         findings.append(Observation("HYBRID_XREF"))
 
     # (3) Find the signatures.
-    signatures = _find_signatures(reader, findings)
+    signatures = _find_signatures(document, pdf, findings)
     if not signatures:
-        if not complete:
-            # The broken end may have held the signature.
+        if not complete or {"REBUILT", "PREV_LOOP"} & set(document.doubts):
+            # What is broken may have held the signature.
             return FileAnswer.unreadable("DAMAGED")
         findings.append(Observation("NO_SIGNATURE"))
         if b"/ByteRange" in pdf:
@@ -158,24 +142,25 @@ def _inspect_pdf(
 
     # (4) Each ByteRange covers all but its own Contents.
     for signature in signatures:
-        _read_range(signature, pdf, findings)
+        _read_range(signature, document, pdf, findings)
+    signatures.sort(key=revision_of)
 
     # (5) Every byte after the outermost signature.
     ends = [signature.signed.end for signature in signatures if signature.signed]
-    unsigned_from = first_unsigned_byte(pdf, reader, ends) if ends else None
+    unsigned_from = first_unsigned_byte(document, ends) if ends else None
     if unsigned_from is not None:
         findings.append(Observation.of("BYTES_APPENDED", count=len(pdf) - unsigned_from))
 
     # (6) What each later revision changed.
     for signature in signatures:
-        _judge_changes(signature, pdf, findings, tail_explained=unsigned_from is None)
+        _judge_changes(signature, document, findings, tail_explained=unsigned_from is None)
 
     # (7) Cryptography.
     for signature in signatures:
         judge_cryptography(signature, pdf, findings)
 
     # (8) Times, and (9) certificates at those times.
-    evidence = read_evidence(reader, anchors, signatures)
+    evidence = read_evidence(read_store(document), anchors, signatures)
     if not anchors:
         findings.append(Observation("NO_ANCHORS"))
     prove_times(signatures, evidence, moment, findings)
@@ -195,8 +180,8 @@ def _inspect_pdf(
     # (11) The code in the signed document.json; the traces of a broken file are read by the caller.
     code = None
     for signature, report in zip(signatures, reports, strict=True):
-        if code is None and report.integrity == "intact" and report.covers != "partial":
-            code = read_signed_code(reader, revision_of(signature))
+        if code is None and signature.signed and report.integrity == "intact" and report.covers != "partial":
+            code = read_signed_code(document.file.until(signature.signed.end))
     return FileAnswer(
         readable=True,
         signatures=reports,
@@ -206,33 +191,43 @@ def _inspect_pdf(
     )
 
 
-def _open(pdf: bytes) -> tuple[PdfFileReader, bool]:
-    """The file as its last complete revision, and whether that is all of it.
+def _open(pdf: bytes, password: str | None) -> tuple[Document, bool]:
+    """The document that the file shows, and whether its last revision is all of it.
 
-    What stands behind that revision is unsigned and judged in step 5. It is never given to the library,
-    which would go through it byte by byte. Where the last end leads nowhere, or back to before a signature as
-    that of an appended copy does, the file is opened as a revision that its signatures cover.
+    What stands behind that revision is unsigned and judged in step 5. Where the last end leads nowhere,
+    or back to before a signature as that of an appended copy does, the file is opened as a revision that its
+    signatures cover.
     """
-    last = last_end(pdf)
+    file = File(pdf, password)
     signed = signed_ends(pdf, _MAXIMUM_ATTEMPTS)
-    readers: dict[int, PdfFileReader] = {}
-    failed: Exception = PdfReadError("No revision is complete.")
-    for end in dict.fromkeys([*([last] if last is not None else []), *signed]):
+    last = last_end(pdf)
+    ends = tuple(dict.fromkeys([*([last] if last is not None else []), *signed, len(pdf)]))
+    document = _first_whole(file, ends, signed) or _first_repaired(file, ends)
+    return document, len(pdf) - document.end < _SEARCHED_FOR_END or is_white(pdf, document.end)
+
+
+def _first_whole(file: File, ends: Sequence[int], signed: Sequence[int]) -> Document | None:
+    """The first state that needs no repair and does not lead back to before a signature."""
+    opened: list[Document] = []
+    for end in ends:
         try:
-            reader = PdfFileReader(BytesIO(pdf[:end]), strict=False, decode_limits=_LIMITS)
-            _ = reader.root
-        except (PdfReadError, ValueError, KeyError, TypeError, AssertionError) as error:
-            failed = error
+            document = file.until(end, repair=False)
+        except (Damaged, TooMuch):
             continue
-        readers[end] = reader
-        start: int = reader.last_startxref  # type: ignore[assignment]  # set once the file is open
-        if not any(start < other < end for other in signed):
-            break
-    else:
-        if not readers:
-            raise failed
-        end = next(iter(readers))
-    return readers[end], len(pdf) - end < _SEARCHED_FOR_END or is_white(pdf, end)
+        opened.append(document)
+        if not any(document.chain.sections[0].start < other < end for other in signed):
+            return document
+    return opened[0] if opened else None
+
+
+def _first_repaired(file: File, ends: Sequence[int]) -> Document:
+    failed: Exception = Damaged("no revision is complete")
+    for end in ends:
+        try:
+            return file.until(end)
+        except (Damaged, TooMuch) as error:
+            failed = error
+    raise failed
 
 
 def _picture_answer(picture: bytes) -> FileAnswer:
@@ -240,67 +235,51 @@ def _picture_answer(picture: bytes) -> FileAnswer:
     return FileAnswer(readable=True, unsigned=True, findings=(Observation("NO_SIGNATURE"),), qr_codes=codes)
 
 
-def _unlock(reader: PdfFileReader, password: str | None) -> bool:
-    for attempt in ("", password):
-        if attempt is not None and reader.decrypt(attempt).status is not AuthStatus.FAILED:
-            return True
-    return False
-
-
-def _find_signatures(reader: PdfFileReader, findings: list[Observation]) -> list[Signature]:
-    """Every filled signature field, in signing order; also those that cannot be read."""
+def _find_signatures(document: Document, pdf: bytes, findings: list[Observation]) -> list[Signature]:
+    """Every filled signature field; also those that cannot be read."""
     found: list[Signature] = []
-    for name, value, field in enumerate_sig_fields(reader, filled_status=True):
-        if len(found) == _MAXIMUM_SIGNATURES:
-            raise _Limit
-        signature = Signature(printable(name))
+    for place in find_signatures(document):
+        signature = Signature(printable(place.name), place=place)
         found.append(signature)
-        try:
-            dictionary = value.get_object()
-            if dictionary.get("/Type") == "/DocTimeStamp" or dictionary.get("/SubFilter") == "/ETSI.RFC3161":
-                signature.kind = "document_timestamp"
-            if len(extract_contents(dictionary)) > _MAXIMUM_CONTENTS:
-                raise _Limit
-            signature.embedded = EmbeddedPdfSignature(reader, field, str(name))
-        except _Limit:
-            raise
-        except Exception:  # a CMS or dictionary that cannot be read is no signature
+        dictionary = place.dictionary
+        kind, sub_filter = (document.resolve(dictionary.get(key)) for key in ("Type", "SubFilter"))
+        if kind == "DocTimeStamp" or sub_filter == "ETSI.RFC3161":
+            signature.kind = "document_timestamp"
+        contents = document.resolve(dictionary.get("Contents"))
+        if not isinstance(contents, bytes):
             # EN 319 102-1, 5.2.2: what cannot be processed for its format has failed.
-            findings.append(Observation.of("BAD_SIGNATURE", field=name))
-    found.sort(key=lambda signature: revision_of(signature))
+            findings.append(Observation.of("BAD_SIGNATURE", field=signature.field))
+            continue
+        if len(contents) > _MAXIMUM_CONTENTS:
+            raise TooMuch("a CMS of megabytes")
+        signature.contents = contents
+        signature.sub_filter = str(sub_filter or "")
     return found
 
 
-def _read_range(signature: Signature, pdf: bytes, findings: list[Observation]) -> None:
-    embedded = signature.embedded
-    if embedded is None:
+def _read_range(signature: Signature, document: Document, pdf: bytes, findings: list[Observation]) -> None:
+    if signature.place is None or not signature.contents:
         return
+    values = document.resolve_all(signature.place.dictionary.get("ByteRange"))
     try:
-        values = [_plain(value) for value in embedded.byte_range]
-        signature.signed = read_signed_range(values, bytes(embedded.pkcs7_content), pdf)
+        signature.signed = read_signed_range(
+            values if isinstance(values, list) else [], signature.contents, pdf, document.chain.base
+        )
     except StructureFault as fault:
         signature.cms = CmsAnswer("broken", "FORMAT_FAILURE", fault.code)
         findings.append(Observation.of(fault.code, field=signature.field))
-    except Exception:  # a ByteRange that is no array
-        signature.cms = CmsAnswer("broken", "FORMAT_FAILURE", "BYTE_RANGE_INVALID")
-        findings.append(Observation.of("BYTE_RANGE_INVALID", field=signature.field))
-
-
-def _plain(value: Any) -> object:
-    value = value.get_object()
-    return int(value) if isinstance(value, int) else value
 
 
 def _judge_changes(
-    signature: Signature, pdf: bytes, findings: list[Observation], *, tail_explained: bool
+    signature: Signature, document: Document, findings: list[Observation], *, tail_explained: bool
 ) -> None:
-    if signature.embedded is None or signature.signed is None:
+    if signature.place is None or signature.signed is None:
         return
     try:
         signature.aftermath = judge_aftermath(
-            signature.embedded, signature.signed, pdf, tail_explained=tail_explained
+            document, signature.place, signature.signed, tail_explained=tail_explained
         )
-    except (MemoryError, PdfDecodeLimitError):
+    except (MemoryError, TooMuch):
         raise
     except Exception:  # what cannot be judged stays open, and is never good
         signature.aftermath = Aftermath(

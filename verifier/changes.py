@@ -1,27 +1,22 @@
-"""What happened to a file after each of its signatures: coverage, added bytes, later revisions.
+"""What happened to a file after each of its signatures: coverage, added bytes, later changes.
 
-Structure is judged on the bytes (`pdf_structure`), the meaning of a permitted revision by pyHanko's
-difference policy. What neither explains is forbidden.
+Structure is judged on the bytes (`pdf_structure`), what is shown object by object (`comparison`). What
+neither explains is forbidden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import (
-    DEFAULT_DIFF_POLICY,
-    DiffResult,
-    ModificationLevel,
-    SuspiciousModification,
-)
-from pyhanko.sign.fields import enumerate_sig_fields
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-from pyhanko.sign.validation.status import SignatureCoverageLevel
-
-from verifier.pdf_structure import SignedRange, first_unexplained, is_white
+from verifier.comparison import Comparison
+from verifier.pdf.document import Document, File
+from verifier.pdf.objects import Damaged, Reference
+from verifier.pdf.syntax import object_number
+from verifier.pdf_structure import SignedRange, ends_revision, first_unexplained, is_white
 from verifier.report import Changes, Covers, Observation
+from verifier.signature_fields import Locks, SignatureField, certification, find_signatures, locks_of
 
 
 @dataclass(frozen=True)
@@ -33,68 +28,115 @@ class Aftermath:
     findings: tuple[Observation, ...] = ()
 
 
-def first_unsigned_byte(pdf: bytes, reader: PdfFileReader, ends: Sequence[int]) -> int | None:
+def first_unsigned_byte(now: Document, ends: Sequence[int]) -> int | None:
     """The first byte after the outermost signature that no revision explains; None where there is none.
 
-    ``ends`` are where the signed ranges end. pyHanko calls a file with such a tail intact.
+    ``ends`` are where the signed ranges end.
     """
+    data = now.file.data
     outermost = max(ends)
-    if is_white(pdf, outermost):
+    if is_white(data, outermost):
         return None
-    return first_unexplained(pdf, outermost, _offsets(reader))
+    return first_unexplained(data, outermost, _offsets(now), now.chain.base)
 
 
 def judge_aftermath(
-    embedded: EmbeddedPdfSignature, signed: SignedRange, pdf: bytes, *, tail_explained: bool
+    now: Document, field: SignatureField, signed: SignedRange, *, tail_explained: bool
 ) -> Aftermath:
-    """Coverage and later changes of one signature (ISO 32000-2, 12.8.2.2, DocMDP)."""
-    field = str(embedded.field_name)
-    if is_white(pdf, signed.end):
+    """Coverage and later changes of one signature (ISO 32000-2, 12.8.2.2, DocMDP).
+
+    Raises:
+        TooMuch: comparing would cost too much.
+    """
+    file = now.file
+    if is_white(file.data, signed.end):
         return Aftermath("whole_file", "none")
-    if embedded.evaluate_signature_coverage() < SignatureCoverageLevel.ENTIRE_REVISION:
-        return Aftermath("partial", "forbidden", (Observation.of("COVERAGE_PARTIAL", field=field),))
+    then = _signed_state(file, field, signed)
+    if then is None:
+        return _partial(field)
+    document, own = then
     if not tail_explained:
         return Aftermath("whole_revision", "forbidden")
-    if embedded.reader.xrefs.hybrid_xrefs_present:
+    misleading = tuple(_misleading(document, now, field.name))
+    if misleading:
+        return Aftermath("whole_revision", "forbidden", misleading)
+    if any(section.hidden_start is not None for section in _later_sections(document, now)):
         # Two cross-reference tables, two documents: which one a reader shows after an update is open.
         return Aftermath(
-            "whole_revision", "undetermined", (Observation.of("CHANGES_UNDETERMINED", field=field),)
+            "whole_revision", "undetermined", (Observation.of("CHANGES_UNDETERMINED", field=field.name),)
         )
-    permission = embedded.docmdp_level
-    result = DEFAULT_DIFF_POLICY.review_file(
-        embedded.reader, embedded.signed_revision, field_mdp_spec=embedded.fieldmdp, doc_mdp=permission
-    )
-    allowed = ModificationLevel.ANNOTATIONS.value if permission is None else permission.value
-    if (
-        isinstance(result, SuspiciousModification)
-        or not isinstance(result, DiffResult)
-        or result.modification_level is ModificationLevel.OTHER
-        or result.modification_level.value > allowed
-    ):
-        # Revisions are counted from 1 for people; the one after the signed one is the first suspect.
-        revision = embedded.signed_revision + 2
-        return Aftermath(
-            "whole_revision",
-            "forbidden",
-            (Observation.of("CHANGE_FORBIDDEN", field=field, revision=revision),),
-        )
-    findings: tuple[Observation, ...] = ()
-    signature_fields = {name for name, _, _ in enumerate_sig_fields(embedded.reader)}
-    if set(result.changed_form_fields) - signature_fields:
-        findings = (Observation.of("FORM_FILLED", field=field),)
-    return Aftermath("whole_revision", "permitted", findings)
+    outcome = Comparison(document, now, field.name, _locks(document, own)).run()
+    return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings))
 
 
-def _offsets(reader: PdfFileReader) -> set[int]:
+def _partial(field: SignatureField) -> Aftermath:
+    return Aftermath("partial", "forbidden", (Observation.of("COVERAGE_PARTIAL", field=field.name),))
+
+
+def _signed_state(
+    file: File, field: SignatureField, signed: SignedRange
+) -> tuple[Document, SignatureField] | None:
+    """The document as it was signed and the signature in it; None where the range is not a whole revision."""
+    if not ends_revision(file.data, signed.end):
+        return None
+    try:
+        document = file.until(signed.end)
+    except Damaged:
+        return None
+    for other in find_signatures(document):
+        if other.dictionary.get("ByteRange") == field.dictionary.get("ByteRange") and (
+            other.dictionary.get("Contents") == field.dictionary.get("Contents")
+        ):
+            return document, other
+    return None
+
+
+def _locks(document: Document, own: SignatureField) -> Locks:
+    """What a signature itself and the certification before it allow."""
+    locks = locks_of(document, own)
+    certifying = certification(document)
+    for other in find_signatures(document):
+        if other.value == certifying and isinstance(certifying, Reference) and other.name != own.name:
+            return locks.joined(Locks(locks_of(document, other).permission))
+    return locks
+
+
+def _later_sections(then: Document, now: Document) -> list[Any]:
+    return [section for section in now.chain.sections if section.start >= then.end]
+
+
+def _misleading(then: Document, now: Document, name: str) -> Iterator[Observation]:
+    """Entries of later sections that lead programs to different objects, or back into the signed part."""
+    for section in _later_sections(then, now):
+        places: dict[int, int] = {}
+        for number, entry in section.entries.items():
+            if entry is None or entry == then.entries.get(number):
+                continue
+            if entry.container is not None:
+                container = now.entries.get(entry.container)
+                if container is None or container.container is not None or container.offset < then.end:
+                    yield Observation.of("XREF_REMAPPED", field=name, object=number)
+                continue
+            if entry.offset < then.end:
+                yield Observation.of("XREF_REMAPPED", field=name, object=number)
+            elif (
+                number in section.listed_twice
+                or places.setdefault(entry.offset, number) != number
+                or object_number(now.file.data, entry.offset) != number
+            ):
+                yield Observation.of("XREF_MISLEADS", field=name, object=number)
+
+
+def _offsets(document: Document) -> set[int]:
     """Every place where the cross-reference chain says that something begins."""
     places: set[int] = set()
-    xrefs = reader.xrefs
-    for revision in range(xrefs.total_revisions):
-        information = xrefs.get_xref_container_info(revision)
-        places.update((information.start_location, information.declared_startxref))
-        data = xrefs.get_xref_data(revision)
-        places.update(offset for _, offset in data.standard_xrefs.values())
-        if data.hybrid is not None:
-            places.add(data.hybrid.meta_info.start_location)
-            places.update(offset for _, offset in data.hybrid.xref_data.standard_xrefs.values())
+    for section in document.chain.sections:
+        places.add(section.start)
+        if section.hidden_start is not None:
+            places.add(section.hidden_start)
+        places.update(
+            entry.offset
+            for entry in section.entries.values()
+            if entry is not None and entry.container is None
+        )
     return places

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from verifier.change_words import TABLE as _CHANGES
+
 # code: (severity, sentence id, sentence en). Codes never change; sentences may be bettered.
 _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
     # The file as such
@@ -269,6 +271,7 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Pemeriksa file kami sedang tidak dapat dijalankan.",
         "Our file checker cannot be started at the moment.",
     ),
+    **_CHANGES,
 }
 
 CODES = frozenset(_TABLE)

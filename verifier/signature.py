@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cached_property
 
+from asn1crypto import cms as asn1_cms
 from asn1crypto import crl, ocsp, x509
-from pyhanko.pdf_utils.misc import PdfDecodeLimitError
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko.sign.validation.errors import NoDSSFoundError
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from verifier.certificates import (
     Evidence,
@@ -38,9 +34,11 @@ from verifier.cms import (
 )
 from verifier.pdf_structure import SignedRange
 from verifier.report import Indication, Kind, Level, Observation, SignatureReport
+from verifier.signature_fields import SignatureField
+from verifier.store import Store
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-_DETACHED = ("/adbe.pkcs7.detached", "/ETSI.CAdES.detached", "/PBAD.PAdES")
+_DETACHED = ("adbe.pkcs7.detached", "ETSI.CAdES.detached", "PBAD.PAdES")
 
 _NOT_JUDGED = Aftermath("partial", "forbidden")
 _MALFORMED = CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
@@ -53,7 +51,9 @@ class Signature:
 
     field: str
     kind: Kind = "signature"
-    embedded: EmbeddedPdfSignature | None = None
+    place: SignatureField | None = None
+    contents: bytes = b""
+    sub_filter: str = ""
     signed: SignedRange | None = None
     aftermath: Aftermath = _NOT_JUDGED
     cms: CmsAnswer = _MALFORMED
@@ -62,29 +62,39 @@ class Signature:
     proven: datetime | None = None
     trust: TrustAnswer = _OPEN
 
+    @cached_property
+    def signed_data(self) -> asn1_cms.SignedData:
+        """The CMS of /Contents, the zeros behind it left out.
+
+        Raises:
+            ValueError: there is none.
+        """
+        content = asn1_cms.ContentInfo.load(self.contents)
+        return content["content"]
+
 
 def revision_of(signature: Signature) -> int:
-    """The revision that holds a signature, counted from 0; one that cannot be read comes last."""
-    return int(signature.embedded.signed_revision) if signature.embedded is not None else 1 << 30
+    """Where what a signature covers ends, which orders them; one that cannot be read comes last."""
+    return signature.signed.end if signature.signed is not None else 1 << 62
 
 
 def judge_cryptography(signature: Signature, pdf: bytes, findings: list[Observation]) -> None:
     """Step 7: the CMS and its time-stamp tokens."""
-    embedded = signature.embedded
-    if embedded is None or signature.signed is None:
+    if signature.signed is None:
         return
-    filter_name = str(embedded.sig_object.get("/SubFilter"))
     covered = signature.signed.covered(pdf)
     try:
         if signature.kind == "document_timestamp":
-            token = judge_token(embedded.signed_data, covered)
+            token = judge_token(signature.signed_data, covered)
             signature.cms, signature.tokens = token.answer, (token,)
-        elif filter_name in _DETACHED:
-            signature.cms = judge_detached(embedded.signed_data, covered)
-            signature.tokens = tuple(signature_tokens(embedded.signed_data))
-            signature.claimed = _claimed_time(embedded)
+        elif signature.sub_filter in _DETACHED:
+            signature.cms = judge_detached(signature.signed_data, covered)
+            signature.tokens = tuple(signature_tokens(signature.signed_data))
+            signature.claimed = _claimed_time(signature)
         else:
-            signature.cms = CmsAnswer("undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE", filter_name)
+            signature.cms = CmsAnswer(
+                "undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE", signature.sub_filter
+            )
     except MemoryError:
         raise
     except Exception:  # a CMS that cannot be processed has failed for its format
@@ -98,10 +108,10 @@ def judge_cryptography(signature: Signature, pdf: bytes, findings: list[Observat
             findings.append(Observation.of("TIMESTAMP_BROKEN", field=signature.field))
 
 
-def _claimed_time(embedded: EmbeddedPdfSignature) -> datetime | None:
+def _claimed_time(signature: Signature) -> datetime | None:
     """When the signer says that he signed: in the CMS, else /M of the dictionary."""
     try:
-        claimed = claimed_time(embedded.signed_data) or embedded.self_reported_timestamp
+        claimed = claimed_time(signature.signed_data)
     except Exception:
         # A date that cannot be read proves as little as one that can.
         return None
@@ -111,7 +121,7 @@ def _claimed_time(embedded: EmbeddedPdfSignature) -> datetime | None:
 
 
 def read_evidence(
-    reader: PdfFileReader, anchors: tuple[x509.Certificate, ...], signatures: list[Signature]
+    store: Store, anchors: tuple[x509.Certificate, ...], signatures: list[Signature]
 ) -> Evidence:
     """Certificates and revocation data of the DSS (EN 319 142-1, 5.4.2) and of every CMS."""
     found: list[x509.Certificate] = []
@@ -119,19 +129,18 @@ def read_evidence(
         found.extend(signature.cms.certificates)
         for token in signature.tokens:
             found.extend(token.answer.certificates)
-    certificates = _distinct(found)
     try:
-        store = DocumentSecurityStore.read_dss(reader)
-        certificates = _distinct([*certificates, *store.load_certs()])
+        found.extend(x509.Certificate.load(each) for each in store.certificates)
         return Evidence(
-            anchors, tuple(certificates), tuple(_loaded(store.crls, True)), tuple(_loaded(store.ocsps, False))
+            anchors,
+            tuple(_distinct(found)),
+            tuple(crl.CertificateList.load(each) for each in store.crls),
+            tuple(ocsp.OCSPResponse.load(each) for each in store.ocsps),
         )
-    except NoDSSFoundError:
-        return Evidence(anchors, tuple(certificates))
-    except (MemoryError, PdfDecodeLimitError):
+    except MemoryError:
         raise
     except Exception:  # a DSS that cannot be read brings no evidence, which lowers trust by itself
-        return Evidence(anchors, tuple(certificates))
+        return Evidence(anchors, tuple(_distinct(found)))
 
 
 def _distinct(found: list[x509.Certificate]) -> list[x509.Certificate]:
@@ -140,11 +149,6 @@ def _distinct(found: list[x509.Certificate]) -> list[x509.Certificate]:
     for certificate in found:
         by_encoding.setdefault(certificate.dump(), certificate)
     return [certificate for certificate in by_encoding.values() if is_readable(certificate)]
-
-
-def _loaded(streams: Any, are_crls: bool) -> list[Any]:
-    load = crl.CertificateList.load if are_crls else ocsp.OCSPResponse.load
-    return [load(stream.get_object().data) for stream in streams]
 
 
 def prove_times(
@@ -262,12 +266,9 @@ def conclude_signature(
 
 def _level(signature: Signature, signatures: list[Signature], evidence: Evidence) -> Level:
     """The PAdES baseline level by what is there (EN 319 142-1, 6)."""
-    embedded = signature.embedded
-    if embedded is None or signature.cms.integrity != "intact" or signature.kind == "document_timestamp":
+    if signature.cms.integrity != "intact" or signature.kind == "document_timestamp":
         return "none"
-    if embedded.sig_object.get("/SubFilter") != "/ETSI.CAdES.detached" or not has_signing_certificate(
-        embedded.signed_data
-    ):
+    if signature.sub_filter != "ETSI.CAdES.detached" or not has_signing_certificate(signature.signed_data):
         return "none"
     later = [
         other

@@ -303,6 +303,11 @@ def test_every_finding_has_two_sentences(code: str) -> None:
         "count": "3",
         "revision": "2",
         "limit": "25",
+        "page": "2",
+        "name": "E",
+        "object": "7",
+        "kind": "Link",
+        "box": "1 2 3 4",
     }
     indonesian, english = finding_message(code, "id", **values), finding_message(code, "en", **values)
     assert indonesian != english

@@ -39,16 +39,16 @@ class File:
         """The document that the whole file shows; see `until`."""
         return self.until(len(self.data))
 
-    def until(self, end: int) -> Document:
-        """The document that the file shows up to ``end``.
+    def until(self, end: int, *, repair: bool = True) -> Document:
+        """The document that the file shows up to ``end``; where its chain leads nowhere, a rebuilt one.
 
         Raises:
-            Damaged: nothing of it can be read.
+            Damaged: nothing of it can be read, or it would have to be rebuilt and ``repair`` is False.
             encryption.PasswordNeeded: it is encrypted and the password does not open it.
             TooMuch: reading it would cost too much.
         """
         if end not in self._documents:
-            self._documents[end] = Document(self, end)
+            self._documents[end] = Document(self, end, repair)
         return self._documents[end]
 
 
@@ -58,7 +58,7 @@ class Document:
     ``doubts`` are codes of what was odd in reading it, in order.
     """
 
-    def __init__(self, file: File, end: int) -> None:
+    def __init__(self, file: File, end: int, repair: bool) -> None:
         self.file, self.end = file, end
         self.doubts: list[str] = []
         self._decryption: Decryption | None = None
@@ -69,6 +69,8 @@ class Document:
             if not isinstance(self.catalog.get("Pages"), dict | Reference):
                 raise Damaged("no pages")
         except Damaged:
+            if not repair:
+                raise
             self._use(rebuild(file.data, end))
             if not self.catalog:
                 raise Damaged("no catalog") from None
@@ -77,6 +79,9 @@ class Document:
         self.chain = chain
         self.doubts = list(chain.doubts)
         self.entries: dict[int, Entry | None] = chain.entries()
+        if "PREV_WRONG" in chain.doubts:
+            # The older part of the chain is lost, not what it listed.
+            self.entries = {**rebuild(self.file.data, self.end).entries(), **self.entries}
         self.trailer = chain.trailer
         self._resolved.clear()
         self._decryption = None

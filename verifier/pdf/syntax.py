@@ -37,6 +37,7 @@ _HEX_IN_NAME = re.compile(rb"#([0-9A-Fa-f]{2})")
 _NOT_HEX = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
 _REAL = re.compile(rb"[+-]*(\d*)(?:\.(\d*))?")
 _OBJECT = re.compile(_SKIP + rb"(\d{1,10})" + _SPACE + rb"++(\d{1,10})" + _SPACE + rb"++obj")
+_EXACT = re.compile(rb"(\d{1,10})" + _SPACE + rb"++\d{1,10}" + _SPACE + rb"++obj")
 _STREAM = re.compile(_SKIP + rb"stream(\r\n|\n|\r)?")
 _END_STREAM = re.compile(_SPACE + rb"{0,2}+endstream")
 _END_OBJECT = re.compile(_SKIP + rb"endobj")
@@ -193,6 +194,12 @@ class Parser:
         if end > start and self.data[end - 1 : end] == b"\r":
             end -= 1
         return Stream(dictionary, self.data, start, end)
+
+
+def object_number(data: Any, at: int) -> int | None:
+    """The number of the object that begins exactly at ``at``, None where none does."""
+    match = _EXACT.match(data, at)
+    return int(match[1]) if match else None
 
 
 class _Mark:

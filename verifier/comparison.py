@@ -1,0 +1,568 @@
+"""What was changed between a signed state of a document and its present one, object by object.
+
+Every object that now stands for something else than when it was signed is judged by each of its roles
+(`roles`): what no rule here permits is forbidden. New objects need no judging of their own, because only a
+changed object can lead to them; a number that the signed document referred to in vain counts as changed.
+ISO 32000-2, 12.8.2.2.2 (what DocMDP permits), and annex A of ETSI EN 319 142-1 for validation data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from verifier.overlap import Box, CannotDraw, Drawings
+from verifier.pdf.document import Document
+from verifier.pdf.objects import Reference, Stream, TooMuch
+from verifier.report import Observation
+from verifier.roles import Role, map_roles
+from verifier.signature_fields import Locks, text
+
+Weight = Literal["permitted", "undetermined", "forbidden"]
+
+_HIDDEN_FLAGS = 1 | 2 | 32  # invisible, hidden, no view (ISO 32000-2, table 167)
+_READ_ONLY = 1
+_FULL_PAGE = 0.25
+_DEEPEST = 60
+
+# What tells about the file and shows nothing.
+_ABOUT = frozenset({"Metadata", "PieceInfo", "LastModified", "Version", "Extensions", "MarkInfo"})
+_CATALOG_FREE = _ABOUT | {"DSS"}
+_PAGE_FREE = _ABOUT | {"Tabs", "StructParents"}
+_FIELD_FREE = frozenset({"M", "StructParent", "NM", "TU"})
+_WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "Type"})
+_WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "DA", "RV", "DV"})
+_NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
+_NOTE_FREE = frozenset(
+    {"M", "Contents", "Popup", "T", "RC", "Subj", "NM", "State", "StateModel", "IRT", "RT"}
+)
+_RUNNING = frozenset({"A", "AA"})
+
+
+@dataclass
+class Outcome:
+    """What a comparison found: the worst weight, and a finding for each thing that was not plain."""
+
+    weight: Weight = "permitted"
+    findings: list[Observation] = field(default_factory=list)
+
+    def add(self, weight: Weight, code: str, **values: object) -> None:
+        """Note one change; findings are told once each."""
+        order = ("permitted", "undetermined", "forbidden")
+        self.weight = max(self.weight, weight, key=order.index)
+        finding = Observation.of(code, **values)
+        if finding not in self.findings and len(self.findings) < 50:
+            self.findings.append(finding)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A field as it is inherited at one node: full name, type, and whether a signature fills it."""
+
+    name: str
+    kind: Any
+    signed: bool
+    page: Any
+
+
+class Comparison:
+    """Compares ``signed`` with ``now``; ``locks`` are what the signature called ``name`` allows."""
+
+    def __init__(self, signed: Document, now: Document, name: str, locks: Locks) -> None:
+        self._old, self._new, self._name, self._locks = signed, now, name, locks
+        self.outcome = Outcome()
+        self._old_map, self._new_map = map_roles(signed), map_roles(now)
+        self._old_fields, self._new_fields = _fields(signed), _fields(now)
+        self._filled: set[int] = set()
+        self._drawings: Drawings | None = None
+        self._page_index = _page_index(now)
+
+    def run(self) -> Outcome:
+        """Judge every difference."""
+        self._trailer()
+        changed = sorted(self._changed_numbers())
+        # Fields first: whether a look may change depends on whether its field was filled.
+        changed.sort(key=lambda number: not any(r.kind == "field" for r in self._old_map.of(number)))
+        for number in changed:
+            self._judge(number)
+        return self.outcome
+
+    # -- which objects
+
+    def _changed_numbers(self) -> Iterator[int]:
+        old, new = self._old.entries, self._new.entries
+        for number in old.keys() | new.keys():
+            before, after = old.get(number), new.get(number)
+            same_place = before == after and (
+                before is None
+                or before.container is None
+                or old.get(before.container) == new.get(before.container)
+            )
+            # What the signed document never led to, or leads nowhere today, changes nothing that is shown.
+            if same_place or not self._old_map.of(number) or not self._new_map.of(number):
+                continue
+            if not _equal(*self._pair(number)):
+                yield number
+
+    def _pair(self, number: int) -> tuple[Any, Any]:
+        pair = []
+        for document in (self._old, self._new):
+            entry = document.entries.get(number)
+            generation = entry.generation if entry is not None else 0
+            pair.append(document.object(Reference(number, generation)) if entry is not None else None)
+        return pair[0], pair[1]
+
+    def _judge(self, number: int) -> None:
+        before, after = self._pair(number)
+        for role in self._old_map.of(number):
+            if not self._permits(number, role, before, after):
+                break
+
+    def _permits(self, number: int, role: Role, before: Any, after: Any) -> bool:
+        worst = self.outcome.weight
+        kind = role.kind
+        if kind in ("information", "metadata", "extensions", "store"):
+            return True
+        if kind == "catalog" and _both_dicts(before, after):
+            self._catalog(before, after)
+        elif kind == "form" and _both_dicts(before, after):
+            self._form(before, after)
+        elif kind == "fields" and _both_lists(before, after):
+            self._field_list(before, after)
+        elif kind == "field" and _both_dicts(before, after):
+            self._field(number, before, after)
+        elif kind == "field" and _both_lists(before, after):
+            self._field_list(before, after)
+        elif kind == "page" and _both_dicts(before, after):
+            self._page(number, before, after)
+        elif kind == "annotations" and _both_lists(before, after):
+            self._annotations(role.owner, before, after)
+        elif kind == "annotation" and _both_dicts(before, after):
+            self._annotation(number, before, after)
+        elif kind == "annotation" and _both_lists(before, after):
+            self._annotations(role.owner, before, after)
+        elif kind in ("appearance", "value"):
+            self._appearance(number, role)
+        elif kind == "resources" and self._grows(before, after):
+            return True
+        elif kind == "structure":
+            self._structure(number, before, after)
+        elif kind == "pages":
+            self._forbid("CHANGE_PAGES")
+        else:
+            self._forbid("CHANGE_OBJECT", object=number, page=self._page_of(number))
+        return worst == self.outcome.weight
+
+    # -- one role after the other
+
+    def _trailer(self) -> None:
+        before, after = self._old.trailer.get("Root"), self._new.trailer.get("Root")
+        if before != after:
+            self._catalog(self._old.catalog, self._new.catalog)
+        if not self._same(self._old.trailer.get("Encrypt"), self._new.trailer.get("Encrypt")):
+            self._forbid("CHANGE_CATALOG", what="Encrypt")
+
+    def _catalog(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        for key in self._keys(before, after, _CATALOG_FREE):
+            if key == "AcroForm" and isinstance(form := self._new.resolve(after.get(key)), dict):
+                old = self._old.resolve(before.get(key))
+                self._form(old if isinstance(old, dict) else {}, form)
+            elif key == "StructTreeRoot" and self._grows(before.get(key), after.get(key)):
+                continue
+            elif key == "Pages":
+                self._forbid("CHANGE_PAGES")
+            else:
+                self._forbid("CHANGE_CATALOG", what=key)
+
+    def _form(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        for key in self._keys(before, after, frozenset({"SigFlags", "DA", "Q"})):
+            old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
+            if key == "Fields":
+                self._field_list(old or [], new)
+            elif not (key == "DR" and (old is None or self._grows(old, new))) and not (
+                key == "NeedAppearances" and not new
+            ):
+                self._forbid("CHANGE_CATALOG", what=f"AcroForm/{key}")
+
+    def _field_list(self, before: Any, after: Any) -> None:
+        if not isinstance(before, list) or not isinstance(after, list):
+            self._forbid("CHANGE_FIELD_REMOVED")
+            return
+        kept = self._kept(before, after)
+        if kept is None:
+            self._forbid("CHANGE_FIELD_REMOVED")
+            return
+        for each in kept:
+            self._added_field(each)
+
+    def _added_field(self, value: Any) -> None:
+        node = self._new.resolve(value)
+        number = value.number if isinstance(value, Reference) else -1
+        known = self._new_fields.get(number)
+        kind = known.kind if known else self._new.get(node, "FT") if isinstance(node, dict) else None
+        name = known.name if known else text(self._new.get(node, "T")) if isinstance(node, dict) else "?"
+        below = self._new.get(node, "Kids") if isinstance(node, dict) else None
+        if kind is None and isinstance(below, list) and 0 < len(below) <= 100:
+            for each in below:
+                self._added_field(each)
+            return
+        if kind != "Sig" or not isinstance(node, dict):
+            self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(node))
+            return
+        self._look_of_signature(node, name, signed="V" in node)
+
+    def _look_of_signature(self, node: dict[str, Any], name: str, *, signed: bool) -> None:
+        """A signature field that is new: allowed where signing is, and where it hides nothing."""
+        if signed and not self._is_time_stamp(node) and self._locks.permission == 1:
+            self._forbid("CHANGE_AFTER_CERTIFICATION", name=name)
+            return
+        for widget in self._widgets(node):
+            if _RUNNING & widget.keys():
+                self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(widget))
+            self._check_cover(widget, name, was_there=False, empty="AP" not in widget)
+
+    def _is_time_stamp(self, node: dict[str, Any]) -> bool:
+        value = self._new.resolve(node.get("V"))
+        return isinstance(value, dict) and "ETSI.RFC3161" in (
+            self._new.resolve(value.get("SubFilter")),
+            "ETSI.RFC3161" if self._new.resolve(value.get("Type")) == "DocTimeStamp" else None,
+        )
+
+    def _field(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
+        old, new = self._old_fields.get(number), self._new_fields.get(number)
+        name = old.name if old else text(before.get("T"))
+        page = self._page_of(number)
+        if old is None and new is None:
+            self._forbid("CHANGE_FIELD", name=name, page=page)
+            return
+        known = old or new
+        assert known is not None  # noqa: S101 - one of the two
+        keys = set(self._keys(before, after, _FIELD_FREE))
+        if "Kids" in keys:
+            keys.discard("Kids")
+            self._field_list(
+                self._old.resolve(before.get("Kids")) or [], self._new.resolve(after.get("Kids"))
+            )
+        if "P" in keys and "P" not in before:
+            keys.discard("P")
+        if not keys:
+            return
+        if known.kind == "Sig":
+            self._signature_field(number, known, before, after, keys)
+        else:
+            self._form_field(number, known, before, after, keys)
+
+    def _signature_field(
+        self, number: int, known: _Field, before: dict[str, Any], after: dict[str, Any], keys: set[str]
+    ) -> None:
+        page = self._page_of(number)
+        new = self._new_fields.get(number)
+        fresh = not known.signed and new is not None and new.signed
+        if not fresh or keys - _WHEN_SIGNED - {"V"} or _flags(after) & _HIDDEN_FLAGS & ~_flags(before):
+            self._forbid("CHANGE_FIELD", name=known.name, page=page)
+            return
+        if self._locks.permission == 1 and not self._is_time_stamp(after):
+            self._forbid("CHANGE_AFTER_CERTIFICATION", name=known.name)
+            return
+        if self._locks.forbids(known.name):
+            self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
+            return
+        self._fill(number, after)
+        for widget in self._widgets(after):
+            self._check_cover(widget, known.name, was_there=True, empty=False)
+
+    def _fill(self, number: int, node: dict[str, Any]) -> None:
+        """Note that a field got a value, which its widgets may show."""
+        kids = self._new.resolve(node.get("Kids"))
+        below = (
+            [each.number for each in kids if isinstance(each, Reference)] if isinstance(kids, list) else []
+        )
+        self._filled.update((number, *below))
+
+    def _form_field(
+        self, number: int, known: _Field, before: dict[str, Any], after: dict[str, Any], keys: set[str]
+    ) -> None:
+        page = self._page_of(number)
+        if "Ff" in keys and (_integer(before.get("Ff")) ^ _integer(after.get("Ff"))) == _READ_ONLY:
+            keys.discard("Ff")
+        if keys - _WHEN_FILLED:
+            self._forbid("CHANGE_FIELD", name=known.name, page=page)
+            return
+        if self._locks.permission == 1 or self._locks.forbids(known.name):
+            self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
+            return
+        if not keys:
+            return
+        self._fill(number, after)
+        for widget in self._widgets(after):
+            self._check_cover(widget, known.name, was_there=True, empty=False)
+        self.outcome.add("permitted", "FORM_FILLED", field=self._name, name=known.name, page=page)
+
+    def _page(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
+        for key in self._keys(before, after, _PAGE_FREE):
+            if key == "Annots":
+                old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
+                self._annotations(number, old or [], new or [])
+            else:
+                self._forbid("CHANGE_PAGE", page=self._page_of(number), what=key)
+
+    def _annotations(self, owner: int | None, before: Any, after: Any) -> None:
+        page = self._page_of(owner) if owner is not None else "?"
+        added = self._kept(before, after) if isinstance(before, list) and isinstance(after, list) else None
+        if added is None:
+            self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
+            return
+        for each in added:
+            node = self._new.resolve(each)
+            number = each.number if isinstance(each, Reference) else -1
+            known = self._new_fields.get(number)
+            if known is not None and known.kind == "Sig":
+                if number not in self._old_fields:
+                    self._look_of_signature(
+                        node if isinstance(node, dict) else {}, known.name, signed=known.signed
+                    )
+                elif isinstance(node, dict):
+                    self._check_cover(node, known.name, was_there=False, empty=False)
+                continue
+            self._added_annotation(node, page)
+
+    def _added_annotation(self, node: Any, page: str) -> None:
+        kind = self._new.get(node, "Subtype") if isinstance(node, dict) else None
+        allowed = self._locks.permission in (None, 3)
+        if not isinstance(node, dict) or kind == "Widget" or not allowed or _RUNNING & node.keys():
+            self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind=kind or "?")
+            return
+        if kind != "Popup":
+            self._check_cover(node, str(kind), was_there=False, empty=False, page=page)
+        self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
+
+    def _annotation(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
+        page = self._page_of(number)
+        kind = self._old.get(before, "Subtype")
+        keys = set(self._keys(before, after, frozenset()))
+        if self._locks.permission in (None, 3) and kind in _NOTE_KINDS and not keys - _NOTE_FREE:
+            self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
+            return
+        self._forbid("CHANGE_ANNOTATION", page=page, kind=kind or "?")
+
+    def _appearance(self, number: int, role: Role) -> None:
+        """A value or a look that was changed in place: allowed where the field may be filled."""
+        if role.owner in self._filled:
+            return
+        known = self._old_fields.get(role.owner) if role.owner is not None else None
+        if known is not None and known.kind not in ("Sig", None) and role.owner is not None:
+            node = self._new.object(Reference(role.owner, 0))
+            if isinstance(node, dict):
+                self._form_field(role.owner, known, {}, node, {"V"})
+                return
+        owner = self._old_fields.get(role.owner) if role.owner is not None else None
+        self._forbid(
+            "CHANGE_FIELD", name=owner.name if owner else "?", page=self._page_of(role.owner or number)
+        )
+
+    def _structure(self, number: int, before: Any, after: Any) -> None:
+        if not self._grows(before, after):
+            self._forbid("CHANGE_STRUCTURE", object=number)
+
+    # -- what is hidden
+
+    def _check_cover(
+        self, widget: dict[str, Any], name: str, *, was_there: bool, empty: bool, page: str | None = None
+    ) -> None:
+        if _flags(widget) & _HIDDEN_FLAGS:
+            return
+        box = self._box(widget)
+        if box is None:
+            return
+        told = page or str(box.page + 1)
+        rectangle = f"{box.x0:.0f} {box.y0:.0f} {box.x1:.0f} {box.y1:.0f}"
+        if empty:
+            # It draws nothing itself, but programs mark a field that waits; one over a page hides the page.
+            if self._share_of_page(box) > _FULL_PAGE:
+                self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
+            return
+        if self._drawings is None:
+            data = self._new.file.data
+            self._drawings = Drawings(
+                bytes(data[: self._old.end]), bytes(data[: self._new.end]), self._new.file.password
+            )
+        try:
+            if self._drawings.hides(box, was_there=was_there):
+                self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
+        except CannotDraw:
+            self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=told)
+
+    def _box(self, widget: dict[str, Any]) -> Box | None:
+        numbers = self._new.resolve_all(widget.get("Rect"))
+        if (
+            not isinstance(numbers, list)
+            or len(numbers) != 4
+            or not all(isinstance(each, int | float) for each in numbers)
+        ):
+            return None
+        x0, y0, x1, y1 = (float(each) for each in numbers)
+        page = self._page_number(widget)
+        box = Box(page if page is not None else 0, min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+        return None if box.is_empty or page is None else box
+
+    def _share_of_page(self, box: Box) -> float:
+        for index, (_, page) in enumerate(self._new.pages()):
+            if index == box.page:
+                media = self._new.resolve_all(page.get("MediaBox")) or [0, 0, 595, 842]
+                try:
+                    size = abs((media[2] - media[0]) * (media[3] - media[1]))
+                except (TypeError, IndexError):
+                    size = 595 * 842
+                return float((box.x1 - box.x0) * (box.y1 - box.y0) / max(size, 1))
+        return 1.0
+
+    def _widgets(self, node: dict[str, Any]) -> list[dict[str, Any]]:
+        """The field's own widget, or those below it."""
+        kids = self._new.resolve(node.get("Kids"))
+        if isinstance(kids, list):
+            return [kid for each in kids[:1000] if isinstance(kid := self._new.resolve(each), dict)]
+        return [node] if "Rect" in node else []
+
+    def _page_number(self, widget: dict[str, Any]) -> int | None:
+        page = widget.get("P")
+        if isinstance(page, Reference) and page.number in self._page_index:
+            return self._page_index[page.number]
+        for index, (_, sheet) in enumerate(self._new.pages()):
+            for each in self._new.resolve(sheet.get("Annots")) or ():
+                if self._new.resolve(each) is widget:
+                    return index
+        return None
+
+    def _page_of_widget(self, node: Any) -> str:
+        number = self._page_number(node) if isinstance(node, dict) else None
+        return str(number + 1) if number is not None else "?"
+
+    def _page_of(self, number: int) -> str:
+        page = self._new_map.page_of.get(number, self._old_map.page_of.get(number))
+        return str(page + 1) if page is not None else "?"
+
+    # -- equality
+
+    def _keys(self, before: dict[str, Any], after: dict[str, Any], free: frozenset[str]) -> Iterator[str]:
+        """The keys of which the values differ, without those that may."""
+        for key in sorted(before.keys() | after.keys()):
+            if key not in free and not self._same(before.get(key), after.get(key)):
+                yield key
+
+    def _same(self, before: Any, after: Any, depth: int = 0) -> bool:
+        """Whether both are equal; a reference that stayed is, because what it leads to is judged itself."""
+        if isinstance(before, Reference) and before == after:
+            return True
+        if depth > _DEEPEST:
+            raise TooMuch("nested too deeply")
+        before, after = self._old.resolve(before), self._new.resolve(after)
+        if isinstance(before, dict) and isinstance(after, dict):
+            return before.keys() == after.keys() and all(
+                self._same(before[key], after[key], depth + 1) for key in before
+            )
+        if isinstance(before, list) and isinstance(after, list):
+            return len(before) == len(after) and all(
+                self._same(*pair, depth + 1) for pair in zip(before, after, strict=True)
+            )
+        return _equal(before, after)
+
+    def _kept(self, before: list[Any], after: list[Any]) -> list[Any] | None:
+        """What was added to a list, None where something of it is gone."""
+        added = list(after)
+        for each in before:
+            for candidate in added:
+                if candidate == each or (not isinstance(each, Reference) and self._same(each, candidate)):
+                    added.remove(candidate)
+                    break
+            else:
+                if self._old.resolve(each) is not None:
+                    return None
+        return added
+
+    def _grows(self, before: Any, after: Any, depth: int = 0) -> bool:
+        """Whether all that was there is there still: keys may be added, and items of lists."""
+        if isinstance(before, Reference) and before == after:
+            return True
+        if depth > _DEEPEST:
+            raise TooMuch("nested too deeply")
+        before, after = self._old.resolve(before), self._new.resolve(after)
+        if isinstance(before, dict) and isinstance(after, dict):
+            return all(
+                key == "ParentTreeNextKey"
+                or (key in after and self._grows(before[key], after[key], depth + 1))
+                for key in before
+            )
+        if isinstance(after, list):
+            rest = iter(after)
+            wanted = before if isinstance(before, list) else [before]
+            return all(any(each == item or self._same(each, item) for item in rest) for each in wanted)
+        return _equal(before, after)
+
+    def _forbid(self, code: str, **values: object) -> None:
+        self.outcome.add("forbidden", code, field=self._name, **values)
+
+
+def _both_dicts(before: Any, after: Any) -> bool:
+    return isinstance(before, dict) and isinstance(after, dict)
+
+
+def _both_lists(before: Any, after: Any) -> bool:
+    return isinstance(before, list) and isinstance(after, list)
+
+
+def _equal(before: Any, after: Any) -> bool:
+    """Equality of what stands in the file; 1 and true, or 1 and 1.0, are not the same thing written."""
+    if isinstance(before, Stream) and isinstance(after, Stream):
+        return _equal(before.dictionary, after.dictionary) and before.raw() == after.raw()
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(_equal(before[key], after[key]) for key in before)
+    if isinstance(before, Reference) or isinstance(after, Reference):
+        return type(before) is type(after) and bool(before == after)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_equal, before, after))
+    if isinstance(before, bool) or isinstance(after, bool):
+        return before is after
+    return bool(before == after)
+
+
+def _integer(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _flags(node: dict[str, Any]) -> int:
+    return _integer(node.get("F"))
+
+
+def _page_index(document: Document) -> dict[int, int]:
+    return {
+        reference.number: index
+        for index, (reference, _) in enumerate(document.pages())
+        if reference is not None
+    }
+
+
+def _fields(document: Document) -> dict[int, _Field]:
+    """Every node of the form by its object number, with what it inherits."""
+    found: dict[int, _Field] = {}
+    roots = document.get(document.catalog, "AcroForm", "Fields")
+    waiting = [(each, "", None, None) for each in roots] if isinstance(roots, list) else []
+    while waiting:
+        value, prefix, kind, filled = waiting.pop()
+        node = document.resolve(value)
+        if not isinstance(node, dict) or (isinstance(value, Reference) and value.number in found):
+            continue
+        title = document.resolve(node.get("T"))
+        name = f"{prefix}.{text(title)}".lstrip(".") if isinstance(title, bytes) else prefix
+        kind = document.resolve(node.get("FT")) or kind
+        filled = document.resolve(node.get("V")) or filled
+        if isinstance(value, Reference):
+            found[value.number] = _Field(
+                name, kind, isinstance(filled, dict) and kind == "Sig", node.get("P")
+            )
+        kids = document.resolve(node.get("Kids"))
+        if isinstance(kids, list):
+            waiting.extend((each, name, kind, filled) for each in kids)
+        if len(found) > 200_000:
+            raise TooMuch("too many fields")
+    return found

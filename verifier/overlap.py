@@ -1,0 +1,137 @@
+"""Whether something that was added later covers what a signed page showed.
+
+Rectangles alone do not tell: a second signature beside the first lies on white paper, a box of white
+over an amount lies on ink. So the page is drawn as it was signed and as it is now, and within the
+rectangle every place that carried ink has to carry it still. Runs inside the sandbox only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+_SCALE = 2.0  # 144 dots per inch
+_MOST_POINTS = 4_000_000
+_INK = 40  # of 255, darker than the paper around
+_COVERED = 100  # of 255, lighter than before
+_KEPT = 0.5  # of the ink's darkness
+_FEW = 16  # pixels: less than a digit in small print
+_AROUND = 9  # pixels within which there is paper somewhere
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on a page: index from 0, PDF points."""
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of it could be seen."""
+        return self.x1 - self.x0 <= 0 or self.y1 - self.y0 <= 0
+
+
+class CannotDraw(Exception):
+    """A page cannot be drawn, so what is covered on it stays open."""
+
+
+class Drawings:
+    """The pages of two states of a file, each drawn once."""
+
+    def __init__(self, signed: bytes, now: bytes, password: str | None) -> None:
+        self._files = (signed, now)
+        self._password = password
+        self._opened: dict[bool, Any] = {}
+        self._drawn: dict[tuple[bool, int, bool], Any] = {}
+
+    def hides(self, box: Box, *, was_there: bool) -> bool:
+        """Whether ink of the signed page is gone within the box.
+
+        ``was_there`` says that the field lay there already: then its own look may change, and what the
+        page itself showed may not.
+
+        Raises:
+            CannotDraw: the page of one of the states cannot be drawn.
+        """
+        before, after = self._draw(False, box.page, True), self._draw(True, box.page, True)
+        if before.size != after.size:
+            return True
+        area = self._area(box, before.size)
+        if area is None:
+            return False
+        shown, now = before.crop(area), after.crop(area)
+        ink = _ink(shown)
+        if was_there:
+            from PIL import ImageChops
+
+            page = self._draw(False, box.page, False).crop(area)
+            shown, ink = ImageChops.lighter(shown, page), ImageChops.darker(ink, _ink(page))
+        return _lost(ink, _ink(now)) > _FEW or _lightened(shown, now) > _FEW
+
+    def _area(self, box: Box, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+        """The box in pixels; the whole of a turned page, on which nothing else may be hidden either."""
+        sheet = self._file(False)[box.page]
+        if sheet.get_rotation():
+            return (0, 0, *size)
+        left, _, _, top = sheet.get_cropbox()
+        area = (
+            max(0, int((box.x0 - left) * _SCALE)),
+            max(0, int((top - box.y1) * _SCALE)),
+            min(size[0], int((box.x1 - left) * _SCALE) + 1),
+            min(size[1], int((top - box.y0) * _SCALE) + 1),
+        )
+        return area if area[0] < area[2] and area[1] < area[3] else None
+
+    def _file(self, now: bool) -> Any:
+        import pypdfium2
+
+        if now not in self._opened:
+            try:
+                self._opened[now] = pypdfium2.PdfDocument(self._files[now], password=self._password)
+            except pypdfium2.PdfiumError as error:
+                raise CannotDraw from error
+        return self._opened[now]
+
+    def _draw(self, now: bool, page: int, annotations: bool) -> Any:
+        key = (now, page, annotations)
+        if key not in self._drawn:
+            try:
+                sheet = self._file(now)[page]
+                width, height = sheet.get_size()
+                if width * height > _MOST_POINTS:
+                    raise CannotDraw
+                drawn = sheet.render(scale=_SCALE, grayscale=True, draw_annots=annotations)
+                self._drawn[key] = drawn.to_pil()
+            except (MemoryError, CannotDraw):
+                raise
+            except Exception as error:  # the drawing library raises anything on an odd page
+                raise CannotDraw from error
+        return self._drawn[key]
+
+
+def _ink(area: Any) -> Any:
+    """How much darker each pixel is than the paper around it; a grey form field is paper, too."""
+    from PIL import ImageChops, ImageFilter
+
+    return ImageChops.subtract(area.filter(ImageFilter.MaxFilter(_AROUND)), area)
+
+
+def _lost(before: Any, after: Any) -> int:
+    """How many pixels were ink and are no longer."""
+    from PIL import ImageChops
+
+    strong = before.point([255 if value > _INK else 0 for value in range(256)])
+    expected = before.point([int(value * _KEPT) for value in range(256)])
+    missing = ImageChops.subtract(expected, after).point([0] + [255] * 255)
+    return int(ImageChops.multiply(missing, strong).histogram()[255])
+
+
+def _lightened(before: Any, after: Any) -> int:
+    """How many pixels of a dark surface, on which there is no paper to see, are light now."""
+    from PIL import ImageChops
+
+    return int(sum(ImageChops.subtract(after, before).histogram()[_COVERED:]))
