@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import asn1crypto.x509
 from cryptography import x509
@@ -60,7 +61,7 @@ def signed_attributes(certificate: x509.Certificate, content_type: str, digest: 
     in the signature dictionary instead. ``digest`` is the SHA-256 of the content.
     """
     der = certificate.public_bytes(Encoding.DER)
-    issuer, serial = _issuer_and_serial(der, certificate.serial_number)
+    issuer, serial = _issuer_and_serial(certificate)
     # ESSCertIDv2 with its default hash algorithm, SHA-256.
     certificate_id = element(
         _SEQUENCE,
@@ -96,7 +97,7 @@ def signed_data(
         certificates: what the reader is given to build a path.
     """
     certificate = key.certificate
-    issuer, serial = _issuer_and_serial(certificate.public_bytes(Encoding.DER), certificate.serial_number)
+    issuer, serial = _issuer_and_serial(certificate)
     signer_info = element(
         _SEQUENCE,
         _version(1),
@@ -129,7 +130,8 @@ def _version(number: int) -> bytes:
     return asn1.encode_der(number)
 
 
-def _issuer_and_serial(der: bytes, serial: int) -> tuple[bytes, bytes]:
+@lru_cache(maxsize=64)
+def _issuer_and_serial(certificate: x509.Certificate) -> tuple[bytes, bytes]:
     """The issuer's name exactly as the certificate spells it: readers compare it byte for byte."""
-    issuer = asn1crypto.x509.Certificate.load(der)["tbs_certificate"]["issuer"].dump()
-    return issuer, asn1.encode_der(serial)
+    parsed = asn1crypto.x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+    return parsed["tbs_certificate"]["issuer"].dump(), asn1.encode_der(certificate.serial_number)

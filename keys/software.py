@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import asn1crypto.pkcs12
@@ -116,9 +117,7 @@ def usable(key: SigningKey, at: datetime) -> None:
         KeyRefused: the code tells which rule it breaks.
     """
     certificate = key.certificate
-    _check_strength(certificate)
-    _check_usage(certificate)
-    _check_chain((certificate, *key.chain))
+    _check_certificates((certificate, *key.chain))
     if at < certificate.not_valid_before_utc:
         raise KeyRefused(
             f"The certificate of {key.id} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}.",
@@ -148,6 +147,14 @@ def _checked(
     key = SoftwareKey(key_id, certificate, _ordered_chain(certificate, others), private, development)
     usable(key, at or datetime.now(UTC))
     return key
+
+
+@lru_cache(maxsize=64)
+def _check_certificates(path: tuple[x509.Certificate, ...]) -> None:
+    """What does not depend on the time, and so holds for good once it held; a refusal is not remembered."""
+    _check_strength(path[0])
+    _check_usage(path[0])
+    _check_chain(path)
 
 
 def _check_strength(certificate: x509.Certificate) -> None:

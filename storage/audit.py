@@ -23,10 +23,20 @@ _GENESIS = hashlib.sha256(b"absah audit chain").hexdigest()
 
 
 def record(
-    connection: Connection, agency_id: str, actor: str, action: str, subject: str, **details: object
+    connection: Connection,
+    agency_id: str,
+    actor: str,
+    action: str,
+    subject: str,
+    *,
+    at: int | None = None,
+    **details: object,
 ) -> None:
-    """Note that ``actor`` did ``action`` to ``subject``, in the caller's transaction."""
-    at = database_time(connection)
+    """Note that ``actor`` did ``action`` to ``subject``, in the caller's transaction.
+
+    ``at`` is the database's time where the caller has asked for it already.
+    """
+    at = database_time(connection) if at is None else at
     canonical = json.dumps(
         {"actor": actor, "action": action, "at": at, "agency": agency_id, "subject": subject, **details},
         sort_keys=True,

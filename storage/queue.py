@@ -178,7 +178,7 @@ def unblock(
         if row is None:
             return False
         state = DocumentState(row.state_reason.rpartition("@")[2])
-        template = {} if template_hash is None else {"template_hash": template_hash}
+        template: dict[str, Any] = {} if template_hash is None else {"template_hash": template_hash}
         connection.execute(
             update(document)
             .where(where)

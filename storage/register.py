@@ -242,7 +242,14 @@ class Register:
             },
         )
         audit.record(
-            connection, agency.id, client, "document.accepted", document_id, series=new.series, n=sequence
+            connection,
+            agency.id,
+            client,
+            "document.accepted",
+            document_id,
+            at=now,
+            series=new.series,
+            n=sequence,
         )
         add_to_outbox(connection, agency.id, document_id, "document.accepted")
         connection.execute(

@@ -201,6 +201,7 @@ def record_issue(register: Register, held: Claim) -> Claim:
             "worker",
             "document.issued",
             held.document_id,
+            at=at,
             sha256=row["final_sha256"],
         )
         add_to_outbox(connection, held.agency_id, held.document_id, "document.issued")
