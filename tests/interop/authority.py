@@ -1,8 +1,8 @@
 """The certificate authority of the foreign corpus: made anew at every run, fictional, valid for long.
 
-    root.pem, root.crl, issuing.crl            the trust anchor and the revocation lists
-    NAME.chain.pem, NAME.key.pem, NAME.p12     every signer, ``tsa`` among them; the passphrase is ``interop``
-    NAME.ocsp                                  a good answer about every certificate below the root
+root.pem, root.crl, issuing.crl            the trust anchor and the revocation lists
+NAME.chain.pem, NAME.key.pem, NAME.p12     every signer, ``tsa`` among them; the passphrase is ``interop``
+NAME.ocsp                                  a good answer about every certificate below the root
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 PASSPHRASE = "interop"
 _LIFE = timedelta(days=30 * 365)
+_PLACE = "http://interop.example"  # reserved: RFC 2606, 3
 
 _RSA, _EC = rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey
 Key = (
@@ -71,7 +72,11 @@ def create(folder: Path, *, now: datetime | None = None) -> None:
     (folder / "issuing.ocsp").write_bytes(_good(issuing.certificate, root, now))
     members = {name: _issue(f"Penanda Uji {name}", make(), issuing, now) for name, make in SIGNERS.items()}
     members["tsa"] = _issue(
-        "Uji Interop TSA", rsa.generate_private_key(65537, 2048), issuing, now, usage=ExtendedKeyUsageOID.TIME_STAMPING
+        "Uji Interop TSA",
+        rsa.generate_private_key(65537, 2048),
+        issuing,
+        now,
+        usage=ExtendedKeyUsageOID.TIME_STAMPING,
     )
     for name, member in members.items():
         _write(folder, name, member)
@@ -125,10 +130,28 @@ def _issue(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False
         )
     )
+    if issuer is not None:
+        builder = builder.add_extension(_where_revocations_are(issuer), critical=False).add_extension(
+            x509.AuthorityInformationAccess(
+                [
+                    x509.AccessDescription(
+                        AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(f"{_PLACE}/ocsp")
+                    )
+                ]
+            ),
+            critical=False,
+        )
     if usage is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
     certificate = builder.sign(signing_key, hashes.SHA256())
     return _Member(key, (certificate, *(issuer.path if issuer else ())))
+
+
+def _where_revocations_are(issuer: _Member) -> x509.CRLDistributionPoints:
+    """Addresses that nobody serves: EU DSS takes a CRL from a file only where the certificate names one."""
+    name = "issuing" if len(issuer.path) > 1 else "root"
+    address = x509.UniformResourceIdentifier(f"{_PLACE}/{name}.crl")
+    return x509.CRLDistributionPoints([x509.DistributionPoint([address], None, None, None)])
 
 
 def _revocation_list(issuer: _Member, now: datetime) -> bytes:

@@ -48,7 +48,9 @@ def make(folder: Path) -> dict[str, Path]:
     return made
 
 
-def numbered(objects: list[bytes], *, trailer: bytes = b"", header: bytes = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n") -> bytes:
+def numbered(
+    objects: list[bytes], *, trailer: bytes = b"", header: bytes = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+) -> bytes:
     """A file of these objects, numbered from 1, the first being the catalogue, with a table of references."""
     out = bytearray(header)
     offsets = []
@@ -104,7 +106,11 @@ def _revised(base: bytes) -> bytes:
     out += b"4 0 obj\n%s\nendobj\n" % stream(_CONTENT.replace(b"3.500.000", b"4.500.000"))
     start = len(out)
     out += b"xref\n0 1\n0000000000 65535 f \n4 1\n%010d 00000 n \n" % offset
-    out += b"trailer\n<< /Size 13 /Root 1 0 R /Prev %d /ID [<%s><%s>] >>\n" % (previous, b"11" * 16, b"33" * 16)
+    out += b"trailer\n<< /Size 13 /Root 1 0 R /Prev %d /ID [<%s><%s>] >>\n" % (
+        previous,
+        b"11" * 16,
+        b"33" * 16,
+    )
     out += b"startxref\n%d\n%%%%EOF\n" % start
     return bytes(out)
 
@@ -127,12 +133,15 @@ def _hybrid() -> bytes:
         bodies += body + b" "
     offsets[container] = len(out)
     packed_stream = stream(
-        zlib.compress(head + bodies), b"/Type /ObjStm /N %d /First %d /Filter /FlateDecode" % (len(packed), len(head))
+        zlib.compress(head + bodies),
+        b"/Type /ObjStm /N %d /First %d /Filter /FlateDecode" % (len(packed), len(head)),
     )
     out += b"%d 0 obj\n%s\nendobj\n" % (container, packed_stream)
     references = container + 1
     offsets[references] = len(out)
-    rows = b"".join(b"\x02" + container.to_bytes(4, "big") + index.to_bytes(2, "big") for index in range(len(packed)))
+    rows = b"".join(
+        b"\x02" + container.to_bytes(4, "big") + index.to_bytes(2, "big") for index in range(len(packed))
+    )
     index = b" ".join(b"%d 1" % number for number in packed)
     size = references + 1
     out += b"%d 0 obj\n%s\nendobj\n" % (
@@ -146,7 +155,9 @@ def _hybrid() -> bytes:
     out += b"%010d 65535 f \n" % free[0]
     for number in range(1, size):
         out += (
-            b"%010d 00000 n \n" % offsets[number] if number in offsets else b"%010d 00000 f \n" % chain[number]
+            b"%010d 00000 n \n" % offsets[number]
+            if number in offsets
+            else b"%010d 00000 f \n" % chain[number]
         )
     out += b"trailer\n<< /Size %d /Root 1 0 R /XRefStm %d /ID [<%s><%s>] >>\n" % (
         size, offsets[references], b"11" * 16, b"22" * 16,
@@ -156,11 +167,12 @@ def _hybrid() -> bytes:
 
 
 def _loose() -> bytes:
-    """Legal but unusual: comments, odd white space, escaped names, an indirect /Length, an inherited media box."""
+    """Legal but unusual: comments, odd white space, escaped names, an indirect /Length, inheritance."""
     return numbered(
         [
             b"<</Type/Cat#61log/Pages 2 0 R%comment\n/PageLayout/SinglePage>>",
-            b"<<\r/Type/Pages\r/Kids[3 0 R]/Count 1/MediaBox[0 0 595.28 841.89]/Resources<</Font<</F1 5 0 R>>>>>>",
+            b"<<\r/Type/Pages\r/Kids[3 0 R]/Count 1/MediaBox[0 0 595.28 841.89]"
+            b"/Resources<</Font<</F1 5 0 R>>>>>>",
             b"<</Type/Page/Parent 2 0 R/Contents[4 0 R 7 0 R]>>",
             b"<</Length 6 0 R>>stream\r\n" + _CONTENT + b"\r\nendstream",
             b"<</Type/Font/Subtype/Type1/BaseFont/Times-Roman>>",
@@ -177,7 +189,8 @@ def _qpdf(*options: str) -> Callable[[Path, Path], list[str]]:
 
 def _qpdf_encrypted(bits: str, *options: str) -> Callable[[Path, Path], list[str]]:
     return lambda source, target: [
-        "qpdf", "--allow-weak-crypto", "--encrypt", "", "pemilik", bits, *options, "--", str(source), str(target),
+        "qpdf", "--allow-weak-crypto", "--encrypt", "", "pemilik", bits, *options, "--",
+        str(source), str(target),
     ]  # fmt: skip
 
 
@@ -186,7 +199,16 @@ def _mutool(*options: str) -> Callable[[Path, Path], list[str]]:
 
 
 def _ghostscript(source: Path, target: Path) -> list[str]:
-    return ["gs", "-q", "-dBATCH", "-dNOPAUSE", "-dSAFER", "-sDEVICE=pdfwrite", f"-sOutputFile={target}", str(source)]
+    return [
+        "gs",
+        "-q",
+        "-dBATCH",
+        "-dNOPAUSE",
+        "-dSAFER",
+        "-sDEVICE=pdfwrite",
+        f"-sOutputFile={target}",
+        str(source),
+    ]
 
 
 # Name of the result: the base and how it is rewritten before it is signed.

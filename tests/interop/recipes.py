@@ -62,10 +62,10 @@ def all_recipes() -> list[Recipe]:
 _Rows = list[tuple[str, tuple[str, ...]]]
 
 _ALL_BASES = (
-    "permit", "letter", "form", "two-revisions", "hybrid", "old", "loose", "permit-linearized", "form-linearized",
-    "permit-objstm", "form-objstm", "letter-qdf", "permit-table", "permit-rc4-40", "form-rc4-128", "letter-aes-128",
-    "form-aes-256", "letter-aes-256-clear-metadata", "permit-mutool", "form-mutool", "letter-mutool",
-    "letter-ghostscript", "permit-ghostscript",
+    "permit", "letter", "form", "two-revisions", "hybrid", "old", "loose", "permit-linearized",
+    "form-linearized", "permit-objstm", "form-objstm", "letter-qdf", "permit-table", "permit-rc4-40",
+    "form-rc4-128", "letter-aes-128", "form-aes-256", "letter-aes-256-clear-metadata", "permit-mutool",
+    "form-mutool", "letter-mutool", "letter-ghostscript", "permit-ghostscript",
 )  # fmt: skip
 _PLAIN = ("permit", "letter", "form", "form-objstm", "letter-ghostscript")
 _OPEN = tuple(base for base in _ALL_BASES if "-rc4" not in base and "-aes" not in base)
@@ -76,34 +76,37 @@ def _dss() -> _Rows:
     for level in ("B", "T", "LT", "LTA"):
         rows += [(base, (f"sign level={level}",)) for base in ("permit", "letter", "form-objstm")]
     rows += [(base, ("sign level=T",)) for base in _OPEN if base not in ("permit", "letter", "form-objstm")]
-    rows += [("permit", (f"sign key={key}",)) for key in ("rsa3072", "p256", "p384", "p521", "brainpool256")]
+    rows += [("form", (f"sign key={key}",)) for key in ("rsa3072", "p256", "p384", "p521", "brainpool256")]
     rows += [
-        ("letter", ("sign digest=SHA-384",)),
-        ("letter", ("sign digest=SHA-512",)),
-        ("letter", ("sign digest=SHA3-256",)),
-        ("permit", ("sign pss",)),
-        ("permit", ("sign pss digest=SHA-512",)),
-        ("permit", ("sign key=p256 plain",)),
-        ("permit", ("sign key=ed25519 digest=SHA-512",)),
-        ("permit", ("sign key=dsa2048",)),
-        ("permit", ("sign sub=pkcs7",)),
-        ("permit", ("sign level=LT ocsp",)),
-        ("permit", ("sign level=LTA vri",)),
-        ("letter", ("sign visible field=Tampak",)),
+        ("form", ("sign digest=SHA-384",)),
+        ("form", ("sign digest=SHA-512",)),
+        ("form", ("sign digest=SHA3-256",)),
+        ("form", ("sign pss",)),
+        ("form", ("sign pss digest=SHA-512",)),
+        ("form", ("sign key=p256 plain",)),
+        ("form", ("sign key=ed25519 digest=SHA-512",)),
+        ("form", ("sign key=dsa2048",)),
+        ("form", ("sign sub=pkcs7",)),
+        ("form", ("sign level=LT ocsp",)),
+        ("form", ("sign level=LTA vri",)),
+        ("form", ("sign visible field=Tampak",)),
         ("form", ("sign visible field=Tampak level=LTA",)),
         ("permit", ("sign field=Pertama visible", "sign field=Kedua visible y=600 key=p256")),
         ("permit", ("sign level=LTA", "sign level=LTA key=p256")),
         ("form", ("sign level=T", "sign level=T key=p384", "sign level=B key=rsa3072")),
-        ("letter", ("sign level=B", "extend level=T")),
-        ("letter", ("sign level=B", "extend level=LT")),
-        ("letter", ("sign level=T", "extend level=LTA")),
+        ("form", ("sign level=B", "extend level=T")),
+        ("form", ("sign level=B", "extend level=LT")),
+        ("form", ("sign level=T", "extend level=LTA")),
         ("permit", ("sign level=LTA", "extend level=LTA")),
         ("permit", ("sign level=LTA", "extend level=LTA", "extend level=LTA vri")),
-        ("letter", ("sign", "stamp")),
+        ("form", ("sign", "stamp")),
         ("permit", ("stamp",)),
         ("permit", ("stamp", "stamp")),
         ("letter", ("field field=Kosong", "sign field=Kosong")),
-        ("letter", ("field field=Satu y=700", "field field=Dua y=600", "sign field=Satu", "sign field=Dua key=p256")),
+        (
+            "letter",
+            ("field field=Satu y=700", "field field=Dua y=600", "sign field=Satu", "sign field=Dua key=p256"),
+        ),
     ]
     for allowed in (1, 2, 3):
         rows += [("permit", (f"sign certify={allowed}",))]
@@ -117,24 +120,24 @@ def _dss() -> _Rows:
 
 def _pdfbox() -> _Rows:
     rows: _Rows = [(base, ("sign",)) for base in _ALL_BASES]
-    rows += [("letter", (f"sign key={key}",)) for key in ("rsa3072", "p256", "p384", "p521", "brainpool256")]
+    rows += [("form", (f"sign key={key}",)) for key in ("rsa3072", "p256", "p384", "p521", "brainpool256")]
     rows += [
-        ("letter", ("sign key=ed25519",)),
-        ("letter", ("sign key=ed448",)),
-        ("letter", ("sign key=dsa2048",)),
-        ("letter", ("sign key=p256 plain",)),
-        ("letter", ("sign pss",)),
-        ("letter", ("sign digest=SHA-1",)),
-        ("letter", ("sign digest=SHA-384",)),
-        ("letter", ("sign digest=SHA-512",)),
-        ("letter", ("sign digest=SHA3-256",)),
-        ("letter", ("sign bare",)),
-        ("letter", ("sign bare key=p256",)),
-        ("letter", ("sign der",)),
-        ("letter", ("sign reversed",)),
-        ("letter", ("sign sub=sha1",)),
-        ("letter", ("sign sub=cades",)),
-        ("letter", ("sign sub=cades level=T",)),
+        ("form", ("sign key=ed25519",)),
+        ("form", ("sign key=ed448",)),
+        ("form", ("sign key=dsa2048",)),
+        ("form", ("sign key=p256 plain",)),
+        ("form", ("sign pss",)),
+        ("form", ("sign digest=SHA-1",)),
+        ("form", ("sign digest=SHA-384",)),
+        ("form", ("sign digest=SHA-512",)),
+        ("form", ("sign digest=SHA3-256",)),
+        ("form", ("sign bare",)),
+        ("form", ("sign bare key=p256",)),
+        ("form", ("sign der",)),
+        ("form", ("sign reversed",)),
+        ("form", ("sign sub=sha1",)),
+        ("form", ("sign sub=cades",)),
+        ("form", ("sign sub=cades level=T",)),
         ("permit", ("sign level=T",)),
         ("permit", ("sign", "sign key=p256")),
         ("permit-table", ("sign", "sign key=p256", "sign key=rsa3072")),
@@ -148,10 +151,10 @@ def _pdfbox() -> _Rows:
         ("form", ("sign certify=3", "fill field=catatan value=Lengkap", "annotate")),
         ("form", ("sign certify=3", "annotate")),
         ("form", ("sign certify=1",)),
-        ("letter", ("sign certify=1 visible",)),
+        ("form", ("sign certify=1 visible",)),
         ("form", ("sign certify=2", "sign key=p256")),
         ("letter", ("stamp",)),
-        ("letter", ("sign", "stamp")),
+        ("form", ("sign", "stamp")),
         ("letter", ("save xref=stream", "sign")),
         ("letter", ("save xref=table", "sign")),
         ("form", ("save xref=stream", "sign", "sign key=p256")),
@@ -167,22 +170,22 @@ def _pdfbox() -> _Rows:
 def _openpdf() -> _Rows:
     rows: _Rows = [(base, ("sign",)) for base in _PLAIN]
     rows += [
-        ("letter", ("sign rewrite",)),
+        ("form", ("sign rewrite",)),
         ("permit-linearized", ("sign rewrite",)),
         ("two-revisions", ("sign rewrite",)),
-        ("letter", ("sign sub=x509",)),
-        ("letter", ("sign sub=x509 rewrite",)),
+        ("form", ("sign sub=x509",)),
+        ("form", ("sign sub=x509 rewrite",)),
         ("form", ("sign sub=x509 visible",)),
-        ("letter", ("sign sub=sha1",)),
+        ("form", ("sign sub=sha1",)),
         ("permit", ("sign sub=sha1 rewrite",)),
         ("form", ("sign sub=sha1 visible",)),
-        ("letter", ("sign sub=cades",)),
-        ("letter", ("sign level=T",)),
-        ("letter", ("sign key=p256",)),
-        ("letter", ("sign pss",)),
+        ("form", ("sign sub=cades",)),
+        ("form", ("sign level=T",)),
+        ("form", ("sign key=p256",)),
+        ("form", ("sign pss",)),
         ("permit", ("sign visible",)),
         ("form", ("sign visible", "sign field=Kedua visible y=560 key=p256")),
-        ("letter", ("sign", "sign key=rsa3072", "sign key=p256")),
+        ("form", ("sign", "sign key=rsa3072", "sign key=p256")),
         ("form", ("sign", "fill field=catatan value=Lengkap")),
         ("form", ("sign sub=x509", "fill field=catatan value=Lengkap")),
         ("form", ("sign certify=2", "fill field=tempat value=Baru")),
@@ -203,29 +206,28 @@ def _itext() -> _Rows:
     for level in ("B", "T", "LT", "LTA"):
         rows += [(base, (f"sign pades level={level}",)) for base in ("permit", "form-objstm")]
     rows += [(base, ("sign",)) for base in _OPEN if base not in ("permit",)]
-    rows += [("letter", (f"sign sub=cades key={key}",)) for key in ("rsa3072", "p256", "p384", "p521")]
+    rows += [("form", (f"sign sub=cades key={key}",)) for key in ("rsa3072", "p256", "p384", "p521")]
     rows += [
-        ("letter", ("sign sub=cades key=brainpool256",)),
-        ("letter", ("sign sub=cades key=ed25519 digest=SHA-512",)),
-        ("letter", ("sign key=ed448 digest=SHAKE256",)),
-        ("letter", ("sign key=dsa2048",)),
-        ("letter", ("sign pss",)),
-        ("letter", ("sign digest=SHA-384",)),
-        ("letter", ("sign digest=SHA-512",)),
-        ("letter", ("sign digest=SHA-1",)),
-        ("letter", ("sign digest=SHA3-256",)),
-        ("letter", ("sign crls",)),
-        ("letter", ("sign level=T",)),
-        ("letter", ("sign sub=cades level=T",)),
-        ("letter", ("sign rewrite",)),
-        ("letter", ("sign visible field=Tampak",)),
-        ("permit", ("sign visible field=Tampak",)),
+        ("form", ("sign sub=cades key=brainpool256",)),
+        ("form", ("sign sub=cades key=ed25519 digest=SHA-512",)),
+        ("form", ("sign key=ed448 digest=SHAKE256",)),
+        ("form", ("sign key=dsa2048",)),
+        ("form", ("sign pss",)),
+        ("form", ("sign digest=SHA-384",)),
+        ("form", ("sign digest=SHA-512",)),
+        ("form", ("sign digest=SHA-1",)),
+        ("form", ("sign digest=SHA3-256",)),
+        ("form", ("sign crls",)),
+        ("form", ("sign level=T",)),
+        ("form", ("sign sub=cades level=T",)),
+        ("form", ("sign rewrite",)),
+        ("form", ("sign visible field=Tampak",)),
         ("form", ("sign", "sign key=p256", "sign key=rsa3072")),
         ("permit", ("sign pades level=LTA", "sign pades level=LTA key=p256")),
         ("permit", ("sign pades level=LTA", "renew")),
         ("permit", ("sign pades level=LTA", "renew", "renew")),
         ("letter", ("stamp",)),
-        ("letter", ("sign", "stamp", "stamp")),
+        ("form", ("sign", "stamp", "stamp")),
         ("form", ("sign", "fill field=catatan value=Lengkap")),
         ("form", ("sign", "fill field=setuju value=Ya")),
         ("form", ("sign certify=2", "fill field=catatan value=Lengkap")),
@@ -240,7 +242,7 @@ def _itext() -> _Rows:
         ("form", ("save full", "sign", "fill field=catatan value=Lengkap", "sign key=p256")),
         ("letter", ("encrypt bits=40", "sign")),
         ("letter", ("encrypt bits=128 rc4", "sign")),
-        ("letter", ("encrypt bits=128", "sign pades level=LTA")),
+        ("letter", ("encrypt bits=128", "sign")),
         ("letter", ("encrypt bits=256", "sign", "sign key=p256")),
         ("letter", ("encrypt bits=256 gcm", "sign")),
     ]
@@ -254,8 +256,8 @@ def _pyhanko() -> _Rows:
     rows += [(base, ("sign sub=pkcs7",)) for base in _ALL_BASES]
     rows += [("form", (f"sign key={key}",)) for key in ("rsa3072", "p256", "p384", "p521", "brainpool256")]
     rows += [
-        ("form", ("sign key=ed25519",)),
-        ("form", ("sign key=ed448",)),
+        ("form", ("sign key=ed25519 digest=SHA-512",)),
+        ("form", ("sign key=ed448 digest=SHAKE256",)),
         ("form", ("sign key=dsa2048",)),
         ("form", ("sign pss",)),
         ("form", ("sign digest=SHA-384",)),
@@ -265,8 +267,8 @@ def _pyhanko() -> _Rows:
         ("permit", ("sign visible field=Tampak",)),
         ("permit", ("stamp",)),
         ("permit", ("stamp", "stamp")),
-        ("letter", ("sign level=LTA", "renew")),
-        ("letter", ("sign level=LTA", "renew", "renew")),
+        ("form", ("sign level=LTA", "renew")),
+        ("form", ("sign level=LTA", "renew", "renew")),
         ("form-aes-256", ("sign level=LTA",)),
         ("form-aes-256", ("sign", "fill field=catatan value=Lengkap")),
         ("hybrid", ("sign level=LTA", "sign key=p256")),
@@ -276,9 +278,18 @@ def _pyhanko() -> _Rows:
         ("form", ("sign certify=2", "sign key=p256")),
         ("form", ("sign certify=3",)),
         ("form", ("field field=Satu lock=all", "sign field=Satu")),
-        ("form", ("field field=Satu lock=include:tempat", "sign field=Satu", "fill field=catatan value=Lengkap")),
-        ("form", ("field field=Satu lock=exclude:catatan", "sign field=Satu", "fill field=catatan value=Lengkap")),
-        ("letter", ("field field=Satu y=700", "field field=Dua y=600", "sign field=Dua", "sign field=Satu key=p256")),
+        (
+            "form",
+            ("field field=Satu lock=include:tempat", "sign field=Satu", "fill field=catatan value=Lengkap"),
+        ),
+        (
+            "form",
+            ("field field=Satu lock=exclude:catatan", "sign field=Satu", "fill field=catatan value=Lengkap"),
+        ),
+        (
+            "letter",
+            ("field field=Satu y=700", "field field=Dua y=600", "sign field=Dua", "sign field=Satu key=p256"),
+        ),
     ]
     return rows
 
@@ -293,13 +304,13 @@ def _signpdf() -> _Rows:
         ("form", ("sign placeholder=plain", "sign placeholder=plain key=rsa3072")),
         ("form", ("sign placeholder=plain sub=cades",)),
         ("permit", ("sign placeholder=pdf-lib",)),
-        ("letter", ("sign placeholder=pdf-lib",)),
+        ("form", ("sign placeholder=pdf-lib",)),
         ("form", ("sign placeholder=pdf-lib",)),
         ("form-objstm", ("sign placeholder=pdf-lib",)),
         ("letter-ghostscript", ("sign placeholder=pdf-lib",)),
-        ("letter", ("sign placeholder=pdf-lib visible",)),
-        ("letter", ("sign placeholder=pdf-lib key=rsa3072",)),
-        ("letter", ("sign placeholder=pdf-lib", "sign placeholder=pdf-lib-again key=rsa3072")),
+        ("form", ("sign placeholder=pdf-lib visible",)),
+        ("form", ("sign placeholder=pdf-lib key=rsa3072",)),
+        ("form", ("sign placeholder=pdf-lib", "sign placeholder=plain key=rsa3072")),
         ("letter-mutool", ("sign placeholder=node-signpdf",)),
         ("form", ("sign placeholder=node-signpdf",)),
     ]
@@ -308,13 +319,12 @@ def _signpdf() -> _Rows:
 def _endesive() -> _Rows:
     rows: _Rows = [(base, ("sign",)) for base in ("permit", "letter", "form", "old", "letter-qdf")]
     rows += [
-        ("letter", ("sign level=T",)),
-        ("letter", ("sign digest=SHA-512",)),
-        ("letter", ("sign pss",)),
-        ("letter", ("sign key=p256",)),
-        ("letter", ("sign visible",)),
+        ("form", ("sign level=T",)),
+        ("form", ("sign digest=SHA-512",)),
+        ("form", ("sign key=p256",)),
+        ("form", ("sign visible",)),
         ("form", ("sign", "sign key=rsa3072")),
-        ("letter", ("sign certify=1",)),
+        ("form", ("sign certify=1",)),
         ("permit", ("stamp",)),
     ]
     return rows

@@ -111,8 +111,8 @@ final class DssProducer implements Producer {
 
     private static SignatureFieldParameters field(Step step) {
         SignatureFieldParameters field = new SignatureFieldParameters();
-        if (step.has("field")) {
-            field.setFieldId(step.need("field"));
+        if (step.has("field") && !step.has("visible")) {
+            field.setFieldId(step.need("field")); // DSS names the fields it makes itself
         }
         field.setOriginX(350);
         field.setOriginY(step.number("y", 700));

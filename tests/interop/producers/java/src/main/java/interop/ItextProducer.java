@@ -10,6 +10,7 @@ import com.itextpdf.kernel.pdf.PdfDocument;
 import com.itextpdf.kernel.pdf.PdfReader;
 import com.itextpdf.kernel.pdf.PdfString;
 import com.itextpdf.kernel.pdf.PdfWriter;
+import com.itextpdf.kernel.pdf.ReaderProperties;
 import com.itextpdf.kernel.pdf.StampingProperties;
 import com.itextpdf.kernel.pdf.WriterProperties;
 import com.itextpdf.kernel.pdf.annot.PdfTextAnnotation;
@@ -36,7 +37,7 @@ import java.util.List;
 /** iText Core: CMS and PAdES up to B-LTA, locks, certification, form filling in append mode. */
 final class ItextProducer implements Producer {
 
-    private static final int RESERVED = 16_000;
+    private static final int RESERVED = 10_000;
 
     private final Authority authority;
 
@@ -47,7 +48,8 @@ final class ItextProducer implements Producer {
     @Override
     public byte[] apply(byte[] pdf, Step step) throws Exception {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        PdfReader reader = new PdfReader(new ByteArrayInputStream(pdf));
+        ReaderProperties owner = new ReaderProperties().setPassword("pemilik".getBytes(StandardCharsets.US_ASCII));
+        PdfReader reader = new PdfReader(new ByteArrayInputStream(pdf), owner);
         switch (step.verb()) {
             case "sign" -> sign(reader, step, out);
             case "stamp" -> {

@@ -19,7 +19,7 @@ import java.util.Map;
 /** OpenPDF: its own signatures (adbe.x509.rsa_sha1, adbe.pkcs7.sha1) and, around BouncyCastle's CMS, detached ones. */
 final class OpenpdfProducer implements Producer {
 
-    private static final int RESERVED = 20_000;
+    private static final int RESERVED = 10_000;
     private static final char SAME_VERSION = '\0';
 
     private final Authority authority;

@@ -30,7 +30,7 @@ import org.apache.pdfbox.pdmodel.interactive.form.PDField;
 /** Apache PDFBox with BouncyCastle's CMS. */
 final class PdfboxProducer implements Producer {
 
-    private static final int RESERVED = 24_000;
+    private static final int RESERVED = 10_000;
 
     private final Authority authority;
 
