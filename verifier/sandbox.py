@@ -246,7 +246,8 @@ class OneShotSandbox:
         libc = self._prepared()
         # A signature dictionary is never compressed (its ByteRange is patched in place), so a file
         # without the word may be a scan, and only that needs the picture libraries.
-        scans = b"/ByteRange" not in pdf
+        # What draws pages is needed for a scan, and to see whether something later covers what was signed.
+        scans = b"/ByteRange" not in pdf or pdf.count(b"%%EOF") > 1
         if scans not in self._loaded:
             load_libraries(scans=scans)
             self._loaded.add(scans)

@@ -76,17 +76,22 @@ def huge_contents(megabytes: int = 40) -> bytes:
     return grown.replace(old, new.ljust(len(old)))
 
 
-def form_with_many_fields(count: int = 100_000) -> bytes:
+def form_with_many_fields(count: int = 100_000, kind: bytes = b"/Sig") -> bytes:
     fields = b" ".join(b"%d 0 R" % (number + 3) for number in range(count))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [%s] >> >>" % fields,
         b"<< /Type /Pages /Kids [] /Count 0 >>",
     ]
     objects += [
-        b"<< /FT /Sig /T (s%d) /V << /Type /Sig /ByteRange [0 1 2 3] /Contents <00> >> >>" % n
+        b"<< /FT %s /T (s%d) /V << /Type /Sig /ByteRange [0 1 2 3] /Contents <00> >> >>" % (kind, n)
         for n in range(count)
     ]
     return objects_to_pdf(objects)
+
+
+def slow_form() -> bytes:
+    """Nothing is wrong with it, but it takes seconds to walk."""
+    return form_with_many_fields(150_000, b"/Tx")
 
 
 def many_revisions(count: int = 2_000) -> bytes:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hostile_files import HOSTILE, xref_stream_bomb
+from hostile_files import HOSTILE, slow_form, xref_stream_bomb
 from sample_files import encrypted_pdf, plain_pdf, signed_pdf
 from small_pki import NOW, Pki
 
@@ -52,7 +52,7 @@ def test_every_hostile_file_gets_a_typed_answer(sandbox: Sandbox, people: Pki, n
 
 
 def test_the_server_outlives_twenty_bombs_at_once(people: Pki) -> None:
-    bomb = xref_stream_bomb()
+    bomb = slow_form()
     with Sandbox(children=4, waiting=30, patience=60, wall_seconds=1) as box:
         server = box.server_pid
         with ThreadPoolExecutor(20) as threads:
@@ -76,9 +76,7 @@ def test_a_server_that_died_is_started_again(people: Pki) -> None:
 def test_a_server_that_dies_during_a_file_is_started_again(people: Pki) -> None:
     with Sandbox(wall_seconds=3) as box:
         with ThreadPoolExecutor(1) as threads:
-            running = threads.submit(
-                box.inspect_now, xref_stream_bomb(), anchors=[people.root.pem], moment=NOW
-            )
+            running = threads.submit(box.inspect_now, slow_form(), anchors=[people.root.pem], moment=NOW)
             time.sleep(0.5)
             assert box.server_pid is not None
             os.kill(box.server_pid, signal.SIGKILL)
@@ -96,7 +94,7 @@ def test_the_server_has_no_environment_and_no_files(
 
 
 def test_more_files_than_places_are_refused(people: Pki) -> None:
-    bomb = xref_stream_bomb()
+    bomb = slow_form()
     with Sandbox(children=1, waiting=1, patience=0.2, wall_seconds=1.5) as box:
         with ThreadPoolExecutor(6) as threads:
             running = [threads.submit(box.inspect_now, bomb, anchors=[], moment=NOW) for _ in range(6)]
