@@ -45,7 +45,10 @@ def normalise(typed: str) -> str:
     """
     text = typed.strip()
     if "/" in text:
-        path = urlsplit(text if "://" in text else "//" + text.lstrip("/")).path
+        try:
+            path = urlsplit(text if "://" in text else "//" + text.lstrip("/")).path
+        except ValueError:
+            return ""  # a lone bracket (RFC 3986, 3.2.2): no address, and so no code
         text = path.rstrip("/").rsplit("/", 1)[-1]
     return _SEPARATORS.sub("", text.upper().partition("#")[0]).translate(_CONFUSABLE)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storage.code import CROCKFORD, LENGTH, draw, is_well_formed, normalise, printed
@@ -76,5 +76,7 @@ def test_letters_that_are_never_printed_are_read_as_digits(code: str) -> None:
 
 
 @given(st.text())
+@example("/[")
+@example("https://cek.example.org]/d/7K3M9QX2R4TPXA")
 def test_nothing_typed_is_an_error(typed: str) -> None:
     assert is_well_formed(normalise(typed)) in (True, False)
