@@ -1,35 +1,38 @@
-"""Whom a certificate names, and whether a path leads from it to a trusted anchor at a given time."""
+"""Whom a certificate names, and whether it was to be trusted at a given time.
+
+ETSI EN 319 102-1, 5.2.6 (validation now) and 5.6 (validation in the past), over `verifier.paths` and
+`verifier.revocation`. Revocation data is used where it is at hand; where there is none, that is told.
+"""
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import lru_cache
+from typing import Literal
 
-from asn1crypto import crl, ocsp, pem, x509
-from pyhanko.sign.ades.report import AdESIndeterminate
-from pyhanko.sign.validation.generic_cms import validate_cert_usage
-from pyhanko.sign.validation.settings import KeyUsageConstraints
-from pyhanko_certvalidator import ValidationContext
-from pyhanko_certvalidator.registry import CertificateRegistry, SimpleTrustManager
-
+from verifier.algorithms import UnknownAlgorithm, Weakness
+from verifier.ber import BerError
+from verifier.certificate import TIME_STAMPING, Certificate, name_attributes, read_certificate
+from verifier.paths import Path, find_paths, is_well_formed, weakness_of_path
 from verifier.report import Kind, Trust, printable
+from verifier.revocation import RevocationData, revoked_since
 
 # RFC 4514, section 3, and the few more that Indonesian certificates carry.
 _SHORT = {
-    "common_name": "CN",
-    "organization_name": "O",
-    "organizational_unit_name": "OU",
-    "country_name": "C",
-    "locality_name": "L",
-    "state_or_province_name": "ST",
-    "title": "T",
-    "given_name": "GN",
-    "surname": "SN",
-    "organization_identifier": "organizationIdentifier",
+    "2.5.4.3": "CN",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.12": "T",
+    "2.5.4.42": "GN",
+    "2.5.4.4": "SN",
+    "2.5.4.97": "organizationIdentifier",
 }
 # The subject's serial number can be a citizen number, so a report leaves it out, like e-mail addresses.
 _SEAL_MARK = re.compile(r"\b(segel elektronik|e-?seal|electronic seal)\b", re.IGNORECASE)
@@ -37,198 +40,278 @@ _QC_STATEMENTS = "1.3.6.1.5.5.7.1.3"
 # id-etsi-qct-eseal, 0.4.0.1862.1.6.2 (EN 319 412-5, 4.2.3), as DER.
 _QCT_ESEAL = bytes.fromhex("060704008e46010602")
 
-_SIGNING = KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"})
-# RFC 5280, 4.2.1.3: a certificate without the extension may be used for anything.
-_SIGNING_UNRESTRICTED = KeyUsageConstraints(key_usage=set())
-_TIME_STAMPING = KeyUsageConstraints(key_usage=set(), extd_key_usage={"time_stamping"})
+
+_PEM = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END", re.ASCII)
+_MOST_PATHS = 20
+
+Known = Literal["known", "stale", "unknown"]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What helps to judge certificates: the anchors we trust, and what the file itself brings."""
+    """What helps to judge certificates: the anchors we trust, and what the file itself brings.
 
-    anchors: tuple[x509.Certificate, ...]
-    certificates: tuple[x509.Certificate, ...] = ()
-    crls: tuple[crl.CertificateList, ...] = ()
-    ocsps: tuple[ocsp.OCSPResponse, ...] = ()
+    ``vri_keys`` are the keys of the DSS's /VRI, ``data_end`` is where the revision ends that first brought a
+    DSS; None where that is not known or there is none.
+    """
 
-    @cached_property
-    def trust_manager(self) -> SimpleTrustManager:
-        """The anchors, indexed once for all questions about this file."""
-        return SimpleTrustManager.build(trust_roots=list(self.anchors))
+    anchors: tuple[Certificate, ...]
+    certificates: tuple[Certificate, ...] = ()
+    revocation: RevocationData = field(default_factory=RevocationData)
+    vri_keys: tuple[str, ...] = ()
+    data_end: int | None = None
+    _paths: dict[bytes, tuple[Path, ...]] = field(default_factory=dict, compare=False)
 
-    @cached_property
-    def registry(self) -> CertificateRegistry:
-        """The file's own certificates, indexed likewise."""
-        built: CertificateRegistry = CertificateRegistry.build(self.certificates)
-        return built
+    def paths(self, certificate: Certificate) -> tuple[Path, ...]:
+        """The paths from a certificate, built once."""
+        if certificate.der not in self._paths:
+            found = []
+            for path in find_paths(certificate, self.anchors, self.certificates):
+                found.append(path)
+                if len(found) == _MOST_PATHS:
+                    break
+            self._paths[certificate.der] = tuple(found)
+        return self._paths[certificate.der]
 
 
 @dataclass(frozen=True)
 class TrustAnswer:
-    """Whether a certificate was to be trusted; ``subindication`` is that of EN 319 102-1, None if it was."""
+    """Whether a certificate was to be trusted; ``subindication`` is that of EN 319 102-1, None if it was.
+
+    ``revocation`` says whether data at hand could speak about the whole path at that time, ``what`` names an
+    old algorithm, ``revoked_at`` the time of a revocation that came later.
+    """
 
     trust: Trust
     subindication: str | None = None
     finding: str | None = None
+    revocation: Known = "unknown"
+    what: str = ""
+    revoked_at: datetime | None = None
 
 
-def load_anchors(encoded: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+UNREADABLE_CHAIN = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE", "SIGNER_UNTRUSTED")
+
+
+def load_anchors(encoded: Sequence[bytes]) -> tuple[Certificate, ...]:
     """Certificates in DER or PEM; a PEM may hold several.
 
     Raises:
         ValueError: one of them is not a certificate.
     """
-    anchors: list[x509.Certificate] = []
-    for data in encoded:
-        if pem.detect(data):
-            ders = [der for kind, _, der in pem.unarmor(data, multiple=True) if kind == "CERTIFICATE"]
-        else:
-            ders = [data]
-        anchors.extend(_load_anchor(der) for der in ders)
-    return tuple(anchors)
+    return tuple(anchor for data in encoded for anchor in _load_anchors(bytes(data)))
 
 
 @lru_cache(maxsize=64)
-def _load_anchor(der: bytes) -> x509.Certificate:
-    # Remembered with all that has been read of it: anchors come from our settings, never from a file.
-    certificate = x509.Certificate.load(der)
-    _ = certificate.subject.native  # a surface-level parse: fail here, not while judging
-    return certificate
+def _load_anchors(data: bytes) -> tuple[Certificate, ...]:
+    # Remembered with all that has been read of them: anchors come from our settings, never from a file.
+    ders = [base64.b64decode(text) for text in _PEM.findall(data)] or [data]
+    anchors = tuple(read_certificate(der) for der in ders)
+    for anchor in anchors:
+        # Fail here, not while judging.
+        if not is_readable(anchor):
+            raise BerError("no certificate")
+    return anchors
 
 
-def is_readable(certificate: x509.Certificate) -> bool:
-    """Whether a certificate can be read to its last field; asn1crypto reads late, and only then raises."""
+def is_readable(certificate: Certificate) -> bool:
+    """Whether a certificate can be read to its last field."""
     try:
-        _ = certificate.native
-        _ = certificate.public_key.bit_size
-    except (ValueError, TypeError, KeyError, OverflowError, AttributeError):
+        _ = certificate.not_before, certificate.not_after, certificate.extensions, certificate.key_bits
+        _ = certificate.authority, certificate.key_usage, certificate.key_identifier
+        _ = certificate.issuer_key_identifier, certificate.extended_key_usage
+        _ = name_attributes(certificate.subject), name_attributes(certificate.issuer)
+    except (BerError, IndexError, UnknownAlgorithm):
         return False
     return True
 
 
-def signer_name(certificate: x509.Certificate) -> str:
+def signer_name(certificate: Certificate) -> str:
     """The subject, ``CN=…, O=…``, without serial numbers and addresses."""
-    parts = []
-    for rdn in certificate.subject.chosen:
-        for attribute in rdn:
-            short = _SHORT.get(attribute["type"].native)
-            if short is not None:
-                parts.append(f"{short}={printable(attribute['value'].native)}")
+    try:
+        attributes = name_attributes(certificate.subject)
+    except (BerError, IndexError):
+        return "—"
+    parts = [f"{_SHORT[kind]}={printable(text)}" for kind, text in attributes if kind in _SHORT]
     parts.sort(key=lambda part: not part.startswith("CN="))
     return ", ".join(parts) or "—"
 
 
-def signer_kind(certificate: x509.Certificate) -> Kind:
+def signer_kind(certificate: Certificate) -> Kind:
     """Whether a certificate is a person's (``signature``) or an organisation's (``e_seal``).
 
     In this order: the certificate says so itself (QcType, EN 319 412-5); it names a person (given name or
     surname); it names an organisation with a seal's mark: an organisationIdentifier (EN 319 412-3), the
     organisation as its common name, or the words for an e-seal in its name. Otherwise a signature.
     """
-    for extension in certificate["tbs_certificate"]["extensions"]:
-        if extension["extn_id"].dotted == _QC_STATEMENTS and _QCT_ESEAL in extension["extn_value"].contents:
-            return "e_seal"
-    subject = certificate.subject.native
-    if subject.get("given_name") or subject.get("surname"):
+    try:
+        statements = certificate.extensions.get(_QC_STATEMENTS)
+        texts: dict[str, list[str]] = {}
+        for kind, text in name_attributes(certificate.subject):
+            texts.setdefault(_SHORT.get(kind, ""), []).append(text)
+    except (BerError, IndexError):
         return "signature"
-    organisations = _texts(subject.get("organization_name"))
-    names = _texts(subject.get("common_name"))
-    if not organisations:
+    if statements is not None and _QCT_ESEAL in statements[1]:
+        return "e_seal"
+    organisations, names = texts.get("O", []), texts.get("CN", [])
+    if texts.get("GN") or texts.get("SN") or not organisations:
         return "signature"
-    marked = any(_SEAL_MARK.search(text) for text in names + _texts(subject.get("organizational_unit_name")))
+    marked = any(_SEAL_MARK.search(text) for text in names + texts.get("OU", []))
     same = {text.casefold() for text in names} & {text.casefold() for text in organisations}
-    return "e_seal" if marked or same or subject.get("organization_identifier") else "signature"
+    return "e_seal" if marked or same or texts.get("organizationIdentifier") else "signature"
 
 
 def judge_signer(
-    certificate: x509.Certificate, evidence: Evidence, moment: datetime, *, time_proven: bool
+    certificate: Certificate,
+    evidence: Evidence,
+    moment: datetime,
+    *,
+    time_proven: bool,
+    made_after: datetime | None = None,
 ) -> TrustAnswer:
     """Whether a signer's certificate led to an anchor at ``moment``.
 
-    ``time_proven`` says that a time-stamp proves ``moment``; without it an expired or revoked certificate
-    only leaves open when the signature was made.
+    ``time_proven`` says that a time-stamp proves that the signature existed at ``moment``; without it an
+    expired or revoked certificate only leaves open when the signature was made. ``made_after`` is a proven
+    time before which it was not made.
     """
-    usage = _SIGNING if certificate.key_usage_value is not None else _SIGNING_UNRESTRICTED
-    return _judge(certificate, evidence, moment, usage, time_proven)
+    return _best(certificate, evidence, moment, time_proven, made_after, is_signer=True)
 
 
-def judge_time_stamper(certificate: x509.Certificate, evidence: Evidence, moment: datetime) -> TrustAnswer:
+def judge_time_stamper(
+    certificate: Certificate, evidence: Evidence, moment: datetime, *, time_proven: bool = False
+) -> TrustAnswer:
     """Whether a time-stamping authority's certificate leads to an anchor at ``moment``."""
-    return _judge(certificate, evidence, moment, _TIME_STAMPING, time_proven=False)
+    return _best(certificate, evidence, moment, time_proven, None, is_signer=False)
 
 
-def is_revocation_known(evidence: Evidence) -> bool:
-    """Whether the file brings any revocation data."""
-    return bool(evidence.crls or evidence.ocsps)
-
-
-def _judge(
-    certificate: x509.Certificate,
+def _best(
+    certificate: Certificate,
     evidence: Evidence,
     moment: datetime,
-    usage: KeyUsageConstraints,
     time_proven: bool,
+    made_after: datetime | None,
+    *,
+    is_signer: bool,
 ) -> TrustAnswer:
-    # Soft-fail: revocation data is used where the file brings it. It was usually issued after the proven
-    # time, hence retroactive; the revocation's own date is compared with the time.
-    context = ValidationContext(
-        trust_manager=evidence.trust_manager,
-        certificate_registry=evidence.registry,
-        crls=list(evidence.crls),
-        ocsps=list(evidence.ocsps),
-        moment=moment,
-        allow_fetching=False,
-        revocation_mode="soft-fail",
-        retroactive_revinfo=True,
-    )
-    result = run_to_end(
-        validate_cert_usage(
-            certificate,
-            context,
-            key_usage_settings=usage,
-            paths=context.path_builder.async_build_paths_lazy(certificate),
-        )
-    )
-    problem = result.error_subindic
-    if problem is None:
-        return TrustAnswer("trusted")
-    name = str(problem.standard_name)
-    if problem in (AdESIndeterminate.REVOKED_NO_POE, AdESIndeterminate.REVOKED_CA_NO_POE):
-        certain = time_proven and problem is AdESIndeterminate.REVOKED_NO_POE
-        return TrustAnswer("revoked", "REVOKED" if certain else name, "SIGNER_REVOKED")
-    if problem is AdESIndeterminate.OUT_OF_BOUNDS_NO_POE:
-        return TrustAnswer("expired", "EXPIRED" if time_proven else name, "SIGNER_EXPIRED")
-    if problem in (
-        AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE,
-        AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE,
-    ):
-        return TrustAnswer("undetermined", name, "WEAK_ALGORITHM")
-    if problem is AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE:
-        return TrustAnswer("untrusted", name, "SIGNER_UNSUITABLE")
-    if problem is AdESIndeterminate.TRY_LATER:
-        return TrustAnswer("undetermined", name, "SIGNER_UNTRUSTED")
-    return TrustAnswer("untrusted", name, "SIGNER_UNTRUSTED")
-
-
-def run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that never waits.
-
-    pyHanko's validation is asynchronous only for the sake of fetching, which is off. An event loop would
-    open descriptors, and the sandbox allows none.
-
-    Raises:
-        RuntimeError: it waited for something after all.
-    """
+    """The answer of the first path that holds; where none does, that of the one that failed latest."""
+    worst: TrustAnswer | None = None
     try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    coroutine.close()
-    raise RuntimeError("validation waited although fetching is off")
+        for path in evidence.paths(certificate):
+            answer = _judge_path(path, evidence, moment, time_proven, made_after, is_signer=is_signer)
+            if answer.trust == "trusted":
+                return answer
+            if worst is None or answer.trust == "revoked":
+                worst = answer
+    except (BerError, IndexError, UnknownAlgorithm, OverflowError):
+        return UNREADABLE_CHAIN  # a certificate that cannot be read vouches for nobody
+    return worst or UNREADABLE_CHAIN
 
 
-def _texts(value: object) -> list[str]:
-    if value is None:
-        return []
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+def _judge_path(
+    path: Path,
+    evidence: Evidence,
+    moment: datetime,
+    time_proven: bool,
+    made_after: datetime | None,
+    *,
+    is_signer: bool,
+) -> TrustAnswer:
+    """EN 319 102-1, 5.2.6.4 for one path, at the proven time or now."""
+    if not path.is_anchored:
+        return TrustAnswer("untrusted", "NO_CERTIFICATE_CHAIN_FOUND", "SIGNER_UNTRUSTED")
+    certificate = path.certificates[0]
+    if not (_may_sign(certificate) if is_signer else _may_stamp(certificate)) or not is_well_formed(path):
+        return TrustAnswer("untrusted", "CHAIN_CONSTRAINTS_FAILURE", "SIGNER_UNSUITABLE")
+    known = _revocation_known(path, evidence, moment)
+    # Revocation first: "revoked" is the stronger statement about a certificate that has expired as well.
+    later: datetime | None = None
+    for position, (below, issuer) in enumerate(path.links):
+        since = revoked_since(evidence.revocation.statuses(below, issuer))
+        if since is None:
+            continue
+        if since > moment:
+            later = since if position == 0 else later
+        elif position > 0:
+            return TrustAnswer("revoked", "REVOKED_CA_NO_POE", "ISSUER_REVOKED")
+        else:
+            certain = made_after is not None and made_after >= since
+            return TrustAnswer("revoked", "REVOKED" if certain else "REVOKED_NO_POE", "SIGNER_REVOKED")
+    # RFC 5280, 6.1: the anchor itself has no end but the one that we give it.
+    for below in path.certificates[:-1] or path.certificates:
+        if moment < below.not_before:
+            name = "NOT_YET_VALID" if time_proven and below is certificate else "OUT_OF_BOUNDS_NO_POE"
+            return TrustAnswer("untrusted", name, "SIGNER_NOT_YET_VALID", known)
+        if moment > below.not_after:
+            return TrustAnswer(
+                "expired", _expired_how(path, below, evidence, made_after), "SIGNER_EXPIRED", known
+            )
+    weakness = weakness_of_path(path)
+    if is_too_weak(weakness, moment, time_proven=time_proven):
+        name = "CRYPTO_CONSTRAINTS_FAILURE" if time_proven else "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+        what = weakness.name if weakness is not None else ""
+        return TrustAnswer("undetermined", name, "WEAK_ALGORITHM", known, what)
+    return TrustAnswer("trusted", revocation=known, revoked_at=later)
+
+
+def is_too_weak(weakness: Weakness | None, moment: datetime, *, time_proven: bool) -> bool:
+    """Whether an old algorithm spoils a signature, not proven from before it was broken (5.6.2.4)."""
+    return weakness is not None and not (time_proven and moment < weakness.since)
+
+
+def _expired_how(path: Path, expired: Certificate, evidence: Evidence, made_after: datetime | None) -> str:
+    certificate = path.certificates[0]
+    if expired is certificate and made_after is not None and made_after > certificate.not_after:
+        return "EXPIRED"
+    if len(path.certificates) > 1 and expired is certificate:
+        statuses = evidence.revocation.statuses(certificate, path.certificates[1])
+        if statuses and any(max(each.issued, each.until) >= certificate.not_after for each in statuses):
+            return "OUT_OF_BOUNDS_NOT_REVOKED"
+    return "OUT_OF_BOUNDS_NO_POE"
+
+
+def _may_sign(certificate: Certificate) -> bool:
+    """RFC 5280, 4.2.1.3: a certificate without the extension may be used for anything."""
+    usage = certificate.key_usage
+    return usage is None or bool(usage & {"digital_signature", "non_repudiation"})
+
+
+def _may_stamp(certificate: Certificate) -> bool:
+    """RFC 3161, 2.3: the purpose has to be named."""
+    return TIME_STAMPING in (certificate.extended_key_usage or ())
+
+
+def _revocation_known(path: Path, evidence: Evidence, moment: datetime) -> Known:
+    """Whether every certificate below the anchor has revocation data that can speak about ``moment``."""
+    answer: Known = "known"
+    for below, issuer in path.links:
+        statuses = evidence.revocation.statuses(below, issuer)
+        if not statuses:
+            return "unknown"
+        if not any(each.is_fresh(moment) for each in statuses):
+            answer = "stale"
+    return answer
+
+
+def is_revocation_complete(certificates: Iterable[Certificate | None], evidence: Evidence) -> bool:
+    """Whether the file brings revocation data for each certificate and all above it (EN 319 142-1, 5.4).
+
+    A path that breaks off counts as it was found: the level is what is there, whoever we trust.
+    """
+    for certificate in certificates:
+        if certificate is None:
+            return False
+        try:
+            paths = evidence.paths(certificate)
+            if not any(_has_data_throughout(path, evidence) for path in paths):
+                return False
+        except (BerError, IndexError, UnknownAlgorithm):
+            return False
+    return True
+
+
+def _has_data_throughout(path: Path, evidence: Evidence) -> bool:
+    links = list(path.links)
+    last = path.certificates[-1]
+    ended = path.is_anchored or last.is_self_issued
+    return ended and all(evidence.revocation.statuses(below, issuer) for below, issuer in links)

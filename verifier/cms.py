@@ -1,223 +1,370 @@
-"""The cryptographic half of one signature: the CMS, what it signs, and its time-stamps.
+"""The cryptographic half of one signature: the CMS, who signed it, and whether that holds.
 
-RFC 5652 (CMS), RFC 3161 and 5816 (time-stamps), ETSI EN 319 122-1 (CAdES attributes).
+RFC 5652 (CMS), RFC 2315 (PKCS #7, its elder), ETSI EN 319 122-1 (CAdES). Reading is lenient and every
+deviation noted; judging is not: what the signer signed has to be the bytes in question.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from asn1crypto import cms, core, tsp, x509
-from pyhanko.sign.general import (
-    CMSStructuralError,
-    extract_signer_info,
-    match_issuer_serial,
+from verifier.algorithms import (
+    Mechanism,
+    Message,
+    UnknownAlgorithm,
+    Weakness,
+    check_signature,
+    digest_name,
+    read_mechanism,
+    weakness_of_digest,
+    weakness_of_key,
+    worst,
 )
-from pyhanko.sign.validation import generic_cms
-from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko_certvalidator.errors import AlgorithmNotSupported
-from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator
-
+from verifier.attributes import (
+    NOTHING_ADDED,
+    NOTHING_SIGNED,
+    SignedAttributes,
+    UnsignedAttributes,
+    read_signed,
+    read_unsigned,
+)
+from verifier.ber import INTEGER, OID, SEQUENCE, SET, BerError, Element, encode, read_element, to_der
+from verifier.certificate import Certificate, read_certificate, same_name
 from verifier.report import Integrity
 
-_WEAK_DIGESTS = frozenset({"md2", "md5", "sha1"})
-_WEAK_RSA_BITS = 2048
-_DIGESTS: dict[str, Callable[..., Any]] = {
-    name: getattr(hashlib, name)
-    for name in (
-        "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_224", "sha3_256", "sha3_384", "sha3_512",
-    )
-}  # fmt: skip
+ID_SIGNED_DATA = "1.2.840.113549.1.7.2"
+ID_TST_INFO = "1.2.840.113549.1.9.16.1.4"
+_OCSP_RESPONSE = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
+_MOST_CANDIDATES = 8
+Elsewhere = Callable[[], Sequence[Certificate]]
 
 
-class _Unsupported(Exception):
-    """An algorithm that we cannot compute, which is not the same as a signature that does not match."""
+def nowhere() -> Sequence[Certificate]:
+    """No certificates but those of the CMS itself."""
+    return ()
 
 
-class _Validator(DefaultSignatureValidator):
-    """pyHanko's validator, telling "cannot" from "does not match"."""
+@dataclass(frozen=True)
+class SignedData:
+    """A CMS SignedData as it was read.
 
-    def validate_signature(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().validate_signature(*args, **kwargs)
-        except AlgorithmNotSupported as error:
-            raise _Unsupported(str(error)) from error
+    ``content`` is what it encapsulates, ``notes`` are its deviations from the standard, ``end`` is where it
+    ends in the bytes that it was read from.
+    """
+
+    content_type: str
+    content: bytes | None
+    certificates: tuple[Certificate, ...]
+    crls: tuple[bytes, ...]
+    ocsps: tuple[bytes, ...]
+    signers: tuple[Element, ...]
+    notes: tuple[str, ...]
+    end: int
 
 
 @dataclass(frozen=True)
 class CmsAnswer:
     """Whether the bytes are what the holder of ``certificate`` signed.
 
-    ``finding`` names the reason where ``integrity`` is not ``intact``; ``weak`` names an algorithm that
-    can be forged today.
+    ``subindication`` is that of EN 319 102-1, ``finding`` names the reason where ``integrity`` is not
+    ``intact``, with ``what`` for its sentence; ``weakness`` is an algorithm that can be forged today;
+    ``notes`` are deviations from the standard that change nothing.
     """
 
     integrity: Integrity
     subindication: str | None = None
     finding: str | None = None
     what: str = ""
-    certificate: x509.Certificate | None = None
-    certificates: tuple[x509.Certificate, ...] = ()
-    weak: str | None = None
+    certificate: Certificate | None = None
+    certificates: tuple[Certificate, ...] = ()
+    weakness: Weakness | None = None
+    notes: tuple[str, ...] = ()
+    signed: SignedAttributes = NOTHING_SIGNED
+    unsigned: UnsignedAttributes = NOTHING_ADDED
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+    value: bytes = b""
+
+
+MALFORMED = CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
 
 
 @dataclass(frozen=True)
-class Token:
-    """A time-stamp: its CMS judged, its stated time, and whether it stamps what it should."""
+class _Signer:
+    """One SignerInfo (RFC 5652, 5.3)."""
 
-    answer: CmsAnswer
-    time: datetime | None
+    identifier: Element
+    digest: str
+    mechanism: Mechanism
+    attributes: Element | None
+    value: bytes
+    unsigned: tuple[Element, ...]
 
-    @property
-    def intact(self) -> bool:
-        """Whether the token is unbroken and stamps the right thing."""
-        return self.answer.integrity == "intact" and self.time is not None
+    def is_identified(self, certificate: Certificate) -> bool:
+        """Whether the signer's identifier names the certificate."""
+        if self.identifier.tag == SEQUENCE:
+            issuer, serial = self.identifier.children[:2]
+            return serial.integer() == certificate.serial_number and same_name(issuer.raw, certificate.issuer)
+        return _or_none(lambda: certificate.key_identifier) == self.identifier.octets()
 
 
-def digest_of(name: str, *parts: bytes | memoryview) -> bytes:
-    """The digest of all parts in a row.
+def _or_none(read: Callable[[], bytes | None]) -> bytes | None:
+    try:
+        return read()
+    except (BerError, IndexError):
+        return None
+
+
+def read_signed_data(data: bytes) -> SignedData:
+    """The SignedData at the beginning of ``data``; what follows it is the caller's to judge.
 
     Raises:
-        KeyError: the algorithm is none that signatures use.
+        BerError: there is none.
     """
-    digest = _DIGESTS[name]()
-    for part in parts:
-        digest.update(part)
-    return bytes(digest.digest())
+    outer = read_element(data).expect(SEQUENCE)
+    notes: list[str] = [] if outer.is_der_length else ["BER"]
+    parts = outer.children
+    if len(parts) >= 2 and parts[0].tag == OID:
+        if parts[0].oid() != ID_SIGNED_DATA:
+            raise BerError("another kind of CMS")
+        body = parts[1].expect(0xA0).children[0].expect(SEQUENCE)
+    else:
+        body = outer
+        notes.append("ContentInfo")
+    fields = list(body.children)
+    if len(fields) < 4 or fields[0].tag != INTEGER:
+        raise BerError("no SignedData")
+    encapsulated = fields[2].expect(SEQUENCE).children
+    if not encapsulated:
+        raise BerError("no content type")
+    certificates: list[Certificate] = []
+    crls: list[bytes] = []
+    ocsps: list[bytes] = []
+    for field in fields[3:-1]:
+        if field.tag == 0xA0:
+            for each in field.children:
+                _collect_certificate(each, certificates, notes)
+        elif field.tag == 0xA1:
+            for each in field.children:
+                _collect_revocation(each, crls, ocsps)
+    return SignedData(
+        content_type=encapsulated[0].oid(),
+        content=_content(encapsulated[1]) if len(encapsulated) > 1 else None,
+        certificates=tuple(dict.fromkeys(certificates)),
+        crls=tuple(crls),
+        ocsps=tuple(ocsps),
+        signers=fields[-1].expect(SET).children,
+        notes=tuple(dict.fromkeys(notes)),
+        end=outer.end,
+    )
 
 
-def judge_detached(signed_data: cms.SignedData, parts: tuple[bytes | memoryview, ...]) -> CmsAnswer:
-    """A PDF signature: a CMS over bytes that it does not hold."""
-    if signed_data["encap_content_info"]["content"].native is not None:
-        return CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
-    return _judge(signed_data, parts)
+def _content(wrapped: Element) -> bytes | None:
+    """The encapsulated octets; PKCS #7 has any type there, of which tag and length are not signed."""
+    if not wrapped.expect(0xA0).children:
+        return None
+    inner = wrapped.children[0]
+    return inner.octets() if inner.tag & ~0x20 == 0x04 else inner.content
 
 
-def judge_token(signed_data: cms.SignedData, parts: tuple[bytes | memoryview, ...]) -> Token:
-    """A time-stamp token over ``parts``: its own signature, and that its imprint is theirs."""
-    content = signed_data["encap_content_info"]["content"]
-    info = content.parsed if isinstance(content, core.ParsableOctetString) else None
-    if not isinstance(info, tsp.TSTInfo):
-        return Token(CmsAnswer("broken", "FORMAT_FAILURE", "TIMESTAMP_BROKEN"), None)
-    answer = _judge(signed_data, (bytes(content),))
-    imprint = info["message_imprint"]
-    algorithm = imprint["hash_algorithm"]["algorithm"].native
+def _collect_certificate(element: Element, certificates: list[Certificate], notes: list[str]) -> None:
+    if element.tag != SEQUENCE:
+        return  # attribute certificates and other kinds name no signer
     try:
-        expected = digest_of(algorithm, *parts)
-    except KeyError:
-        return Token(CmsAnswer("undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE", algorithm), None)
-    if imprint["hashed_message"].native != expected:
-        answer = CmsAnswer("broken", "HASH_FAILURE", "TIMESTAMP_BROKEN", certificate=answer.certificate)
-    return Token(answer, info["gen_time"].native)
+        certificates.append(read_certificate(element.raw))
+    except (BerError, IndexError):
+        notes.append("certificate")
 
 
-def signature_tokens(signed_data: cms.SignedData) -> list[Token]:
-    """Every signature time-stamp of a signature, judged (CAdES, 5.3)."""
-    signer_info = extract_signer_info(signed_data)
-    signature = signer_info["signature"].native
-    tokens = []
-    for token in generic_cms.extract_tst_data_iter(signer_info, signed=False):
-        try:
-            tokens.append(judge_token(token, (signature,)))
-        except Exception as error:  # any fault of a hostile token means: broken
-            tokens.append(
-                Token(CmsAnswer("broken", "FORMAT_FAILURE", "TIMESTAMP_BROKEN", _kind(error)), None)
+def _collect_revocation(element: Element, crls: list[bytes], ocsps: list[bytes]) -> None:
+    if element.tag == SEQUENCE:
+        crls.append(element.raw)
+    elif element.tag == 0xA1 and len(element.children) == 2 and element.children[0].oid() in _OCSP_RESPONSE:
+        ocsps.append(element.children[1].raw)
+
+
+def judge(signed_data: SignedData, message: Message, elsewhere: Elsewhere = nowhere) -> CmsAnswer:
+    """Whether one signer signed ``message`` (RFC 5652, 5.4 to 5.6).
+
+    ``elsewhere`` gives further certificates, asked only where the CMS has not its signer's. Never raises for
+    what the CMS holds.
+    """
+    if len(signed_data.signers) != 1:
+        # ISO 32000-2, 12.8.3.3.1: exactly one signer. Two make room for a swap.
+        code = "SEVERAL_SIGNERS" if signed_data.signers else "BAD_SIGNATURE"
+        return CmsAnswer("broken", "FORMAT_FAILURE", code, certificates=signed_data.certificates)
+    base = CmsAnswer(
+        "undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE",
+        certificates=signed_data.certificates, notes=signed_data.notes,
+        crls=signed_data.crls, ocsps=signed_data.ocsps,
+    )  # fmt: skip
+    try:
+        signer = _read_signer(signed_data.signers[0])
+        base = replace(base, unsigned=read_unsigned(signer.unsigned), value=signer.value)
+        answer = _judge_signer(signer, signed_data, message, elsewhere, base)
+    except UnknownAlgorithm as error:
+        return replace(base, what=str(error))
+    except (BerError, IndexError):
+        return replace(base, integrity="broken", subindication="FORMAT_FAILURE", finding="BAD_SIGNATURE")
+    return answer
+
+
+def _read_signer(element: Element) -> _Signer:
+    fields = list(element.expect(SEQUENCE).children)
+    if len(fields) < 5:
+        raise BerError("no SignerInfo")
+    attributes = fields.pop(3) if fields[3].tag == 0xA0 else None
+    identifier, digest, algorithm, value = fields[1:5]
+    if identifier.tag not in (SEQUENCE, 0x80, 0xA0):
+        raise BerError("no signer identifier")
+    unsigned = fields[5].children if len(fields) > 5 and fields[5].tag == 0xA1 else ()
+    if value.tag & ~0x20 != 0x04:
+        raise BerError("no signature value")
+    return _Signer(
+        identifier,
+        digest_name(digest.expect(SEQUENCE).children[0].oid()),
+        read_mechanism(algorithm),
+        attributes,
+        value.octets(),
+        unsigned,
+    )
+
+
+def _judge_signer(
+    signer: _Signer, signed_data: SignedData, message: Message, elsewhere: Elsewhere, base: CmsAnswer
+) -> CmsAnswer:
+    digests = [signer.digest]
+    forms: list[tuple[Message, str]] = [(message, "")]
+    signed = SignedAttributes()
+    if signer.attributes is not None:
+        # The digest first: that the content was changed can be told without any certificate.
+        signed = read_signed(signer.attributes.children)
+        base = replace(base, signed=signed)
+        if signed.message_digest is None or signed.content_type not in (None, signed_data.content_type):
+            raise BerError("what was signed is not said, or something else")
+        if signed.content_type is None:
+            base = replace(base, notes=(*base.notes, "content-type"))
+        stated = signer.mechanism.digest
+        if stated not in (None, signer.digest):
+            digests.append(str(stated))
+        matching = next((name for name in digests if message.digest(name) == signed.message_digest), None)
+        if matching is None:
+            return replace(
+                base, integrity="broken", subindication="HASH_FAILURE", finding="CONTENT_CHANGED",
+                certificate=next(iter(_identified(signer, signed_data.certificates)), None),
+            )  # fmt: skip
+        if matching != signer.digest:
+            base = replace(base, notes=(*base.notes, "digestAlgorithm"))
+        forms = list(_encodings(signer.attributes))
+        if [each.raw for each in signer.attributes.children] != sorted(
+            each.raw for each in signer.attributes.children
+        ):
+            base = replace(base, notes=(*base.notes, "SET OF"))
+        digests = [matching]
+    found = _candidates(signer, signed, signed_data.certificates) or _candidates(signer, signed, elsewhere())
+    if not found:
+        others = (*_identified(signer, signed_data.certificates), *_identified(signer, elsewhere()))
+        if signed.certificate is not None and others:
+            return replace(
+                base, integrity="broken", subindication="NO_SIGNING_CERTIFICATE_FOUND",
+                finding="SIGNER_CERTIFICATE_MISMATCH", certificate=others[0],
+            )  # fmt: skip
+        return replace(
+            base, subindication="NO_SIGNING_CERTIFICATE_FOUND", finding="SIGNER_CERTIFICATE_MISSING"
+        )
+    for certificate in found[:_MOST_CANDIDATES]:
+        for form, note in forms:
+            used = check_signature(
+                certificate.public_key, signer.mechanism, signer.value, form, stated=signer.digest
             )
-    return tokens
+            if used is not None:
+                notes = [*base.notes, *([note] if note else [])]
+                if not signer.is_identified(certificate):
+                    notes.append("sid")
+                return judge_certificate(
+                    replace(
+                        base, integrity="intact", subindication=None, finding=None, certificate=certificate,
+                        notes=tuple(dict.fromkeys(notes)),
+                        weakness=worst(
+                            [*(weakness_of_digest(name) for name in (*digests, used)),
+                             weakness_of_key(certificate.public_key)]
+                        ),
+                    ),
+                    (*signed_data.certificates,),
+                )  # fmt: skip
+    return replace(
+        base, integrity="broken", subindication="SIG_CRYPTO_FAILURE", finding="SIGNATURE_INVALID",
+        certificate=found[0],
+    )  # fmt: skip
 
 
-def has_signing_certificate(signed_data: cms.SignedData) -> bool:
-    """Whether the signature names its certificate in the signed part, as every CAdES must."""
-    attributes = extract_signer_info(signed_data)["signed_attrs"]
-    if not isinstance(attributes, cms.CMSAttributes):
-        return False
-    return generic_cms.get_signing_cert_attr(attributes) is not None
+def _encodings(attributes: Element) -> Iterator[tuple[Message, str]]:
+    """What the signature value may be over: the attributes as a SET (RFC 5652, 5.4).
 
-
-def claimed_time(signed_data: cms.SignedData) -> datetime | None:
-    """The time that the signer states in the signed attributes."""
-    value = generic_cms.extract_self_reported_ts(extract_signer_info(signed_data))
-    return value if isinstance(value, datetime) else None
-
-
-def _judge(signed_data: cms.SignedData, parts: tuple[bytes | memoryview, ...]) -> CmsAnswer:
-    """RFC 5652, 5.6: message digest, then the signature over the signed attributes."""
-    try:
-        signer_info = extract_signer_info(signed_data)
-    except CMSStructuralError:
-        # ISO 32000-2, 12.8.3.3: exactly one signer. Two make room for a certificate swap.
-        return CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
-    certificate, others = _signer_and_others(signed_data, signer_info)
-    if certificate is None:
-        return CmsAnswer(
-            "undetermined", "NO_SIGNING_CERTIFICATE_FOUND", "UNSUPPORTED_SIGNATURE", "certificate"
-        )
-    algorithm = signer_info["digest_algorithm"]["algorithm"].native
-    try:
-        digest = digest_of(algorithm, *parts)
-    except KeyError:
-        return CmsAnswer(
-            "undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE", str(algorithm), certificate, others
-        )
-    try:
-        intact, valid = generic_cms.validate_sig_integrity(
-            signer_info,
-            certificate,
-            expected_content_type=signed_data["encap_content_info"]["content_type"].native,
-            actual_digest=digest,
-            sig_validator=_Validator(),
-        )
-    except _Unsupported as error:
-        return CmsAnswer("undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE", str(error), certificate, others)
-    except (SignatureValidationError, CMSStructuralError):
-        return CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE", "", certificate, others)
-    if not intact:
-        return CmsAnswer("broken", "HASH_FAILURE", "CONTENT_CHANGED", "", certificate, others)
-    if not valid:
-        return CmsAnswer("broken", "SIG_CRYPTO_FAILURE", "SIGNATURE_INVALID", "", certificate, others)
-    return CmsAnswer("intact", None, None, "", certificate, others, _weakness(algorithm, certificate))
-
-
-def _signer_and_others(
-    signed_data: cms.SignedData, signer_info: cms.SignerInfo
-) -> tuple[x509.Certificate | None, tuple[x509.Certificate, ...]]:
-    """The certificate that the signer's identifier names (RFC 5652, 5.3), and the other certificates.
-
-    pyHanko does the same, but compares the issuers' names first, which takes long, and the serial numbers
-    only then. Where several fit, the last one is taken and the earlier are dropped, as there.
+    As they stand; in the order of DER, which some signers used for the digest but not for the file; and all
+    of it in DER. Each says the same, so which one verifies decides nothing.
     """
-    identifier = signer_info["sid"]
-    signer, others = None, []
-    for choice in signed_data["certificates"]:
-        if choice.name != "certificate":
-            continue
-        certificate = choice.chosen.untag()
-        if identifier.name == "subject_key_identifier":
-            fits = certificate.key_identifier == identifier.chosen.native
-        else:
-            fits = identifier.chosen["serial_number"] == certificate["tbs_certificate"][
-                "serial_number"
-            ] and match_issuer_serial(identifier.chosen, certificate)
-        if fits:
-            signer = certificate
-        else:
-            others.append(certificate)
-    return signer, tuple(others)
+    seen = set()
+    for encoded, note in (
+        (encode(SET, attributes.content), ""),
+        (encode(SET, *sorted(each.raw for each in attributes.children)), "SET OF"),
+        (encode(SET, *sorted(to_der(each) for each in attributes.children)), "BER"),
+    ):
+        if encoded not in seen:
+            seen.add(encoded)
+            yield Message(encoded), note
 
 
-def _weakness(digest: str, certificate: x509.Certificate) -> str | None:
-    """The algorithm that can be forged today, if any (ETSI TS 119 312)."""
-    if digest in _WEAK_DIGESTS:
-        return digest.upper()
-    key = certificate.public_key
-    if key.algorithm == "rsa" and key.bit_size < _WEAK_RSA_BITS:
-        return f"RSA-{key.bit_size}"
-    return None
+def _identified(signer: _Signer, certificates: Sequence[Certificate]) -> list[Certificate]:
+    return [each for each in certificates if signer.is_identified(each)]
 
 
-def _kind(error: Exception) -> str:
-    return type(error).__name__
+def _candidates(
+    signer: _Signer, signed: SignedAttributes, certificates: Sequence[Certificate]
+) -> list[Certificate]:
+    """The certificates that the signer can have meant.
+
+    Where the signed part names one, only that, whatever the unsigned identifier says (EN 319 102-1, 5.2.3).
+    """
+    if signed.certificate is None:
+        return _identified(signer, certificates)
+    fitting = [each for each in certificates if signed.certificate.fits(each)]
+    return sorted(fitting, key=lambda each: not signer.is_identified(each))
+
+
+def judge_certificate(answer: CmsAnswer, others: Sequence[Certificate]) -> CmsAnswer:
+    """Broken where the signer's certificate, or one above it, is not as its issuer signed it.
+
+    Told only where the issuer is at hand beyond doubt: it has the name, and the key identifier where the
+    certificate states one. A path that merely cannot be built is a question of trust, not of integrity.
+    """
+    certificate: Certificate | None = answer.certificate
+    seen: set[Certificate] = set()
+    while certificate is not None and certificate not in seen:
+        seen.add(certificate)
+        try:
+            issuer = _certain_issuer(certificate, others)
+            if issuer is not None and not certificate.is_issued_by(issuer):
+                return replace(
+                    answer, integrity="broken", subindication="SIG_CRYPTO_FAILURE",
+                    finding="CERTIFICATE_CHANGED",
+                )  # fmt: skip
+        except (UnknownAlgorithm, BerError, IndexError):
+            return answer  # what cannot be computed or read is for the path to judge
+        certificate = issuer
+    return answer
+
+
+def _certain_issuer(certificate: Certificate, others: Sequence[Certificate]) -> Certificate | None:
+    if certificate.is_self_issued and certificate.issuer_key_identifier in (None, certificate.key_identifier):
+        return certificate
+    wanted = certificate.issuer_key_identifier
+    fitting = [
+        each
+        for each in others
+        if same_name(each.subject, certificate.issuer)
+        and wanted is not None
+        and each.key_identifier == wanted
+    ]
+    return fitting[0] if len(fitting) == 1 else None

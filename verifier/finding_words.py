@@ -163,6 +163,47 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Tanda tangan {field} tidak cocok dengan sertifikatnya.",
         "Signature {field} does not match its certificate.",
     ),
+    "SEVERAL_SIGNERS": (
+        "error",
+        "Tanda tangan {field} menyebut beberapa penanda tangan sekaligus, yang tidak diizinkan dalam PDF.",
+        "Signature {field} names more than one signer at once, which a PDF does not allow.",
+    ),
+    "SIGNER_CERTIFICATE_MISSING": (
+        "error",
+        "Sertifikat penanda tangan {field} tidak ada di file, jadi tanda tangannya tidak dapat diperiksa.",
+        "The signer's certificate of {field} is not in the file, so the signature cannot be checked.",
+    ),
+    "SIGNER_CERTIFICATE_MISMATCH": (
+        "error",
+        "Sertifikat pada {field} bukan sertifikat yang disebut penanda tangan saat menandatangani.",
+        "The certificate of {field} is not the one that the signer named when signing.",
+    ),
+    "CERTIFICATE_CHANGED": (
+        "error",
+        "Sertifikat pada {field} tidak lagi seperti yang diterbitkan; isinya diubah.",
+        "A certificate of {field} is not as it was issued; it was changed.",
+    ),
+    "CONTENTS_TAIL": (
+        "error",
+        "Di belakang tanda tangan {field} disisipkan {count} bita yang tidak ditandatangani siapa pun.",
+        "Behind signature {field}, {count} bytes were inserted that nobody signed.",
+    ),
+    "CMS_IRREGULAR": (
+        "info",
+        "Tanda tangan {field} ditulis menyimpang dari standar ({what}); itu tidak memengaruhi hasilnya.",
+        "Signature {field} is written in a way that deviates from the standard ({what}); "
+        "that does not affect the result.",
+    ),
+    "SIGNATURE_POLICY": (
+        "info",
+        "Tanda tangan {field} menyebut kebijakan tanda tangan {what}; kebijakan itu tidak kami periksa.",
+        "Signature {field} names the signature policy {what}, which we did not check.",
+    ),
+    "VRI_UNRELATED": (
+        "info",
+        "Ada {count} data validasi di file yang bukan milik tanda tangan mana pun.",
+        "The file has {count} entries of validation data that belong to none of its signatures.",
+    ),
     "COVERAGE_PARTIAL": (
         "error",
         "Tanda tangan {field} hanya mencakup sebagian dokumen.",
@@ -204,6 +245,21 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Penerbit penanda waktu pada {field} tidak kami kenal, jadi waktunya tidak terbukti.",
         "We do not know who issued the time-stamp of {field}, so its time is not proven.",
     ),
+    "TIMESTAMP_EXPIRED": (
+        "warning",
+        "Sertifikat penanda waktu pada {field} sudah kedaluwarsa, jadi waktunya tidak lagi terbukti.",
+        "The certificate behind the time-stamp of {field} has expired, so its time is no longer proven.",
+    ),
+    "TIMESTAMP_REVOKED": (
+        "warning",
+        "Sertifikat penanda waktu pada {field} sudah dicabut, jadi waktunya tidak terbukti.",
+        "The certificate behind the time-stamp of {field} was revoked, so its time is not proven.",
+    ),
+    "TIMESTAMP_ORDER": (
+        "warning",
+        "Waktu-waktu pada {field} bertentangan dengan penanda waktu lain di file ini.",
+        "The times of {field} contradict other time-stamps in this file.",
+    ),
     "TIMESTAMP_IN_FUTURE": (
         "error",
         "Penanda waktu pada {field} menyebut waktu yang belum tiba.",
@@ -225,6 +281,16 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Sertifikat pada {field} sudah kedaluwarsa, dan tidak terbukti bahwa tanda tangan dibuat sebelumnya.",
         "The certificate of {field} has expired, and nothing proves that the signature was made before.",
     ),
+    "SIGNER_NOT_YET_VALID": (
+        "warning",
+        "Sertifikat pada {field} belum berlaku ketika tanda tangan dibuat.",
+        "The certificate of {field} was not valid yet when the signature was made.",
+    ),
+    "ISSUER_REVOKED": (
+        "error",
+        "Sertifikat penerbit di atas {field} sudah dicabut.",
+        "The certificate of an issuer above {field} was revoked.",
+    ),
     "SIGNER_UNSUITABLE": (
         "warning",
         "Sertifikat pada {field} tidak diterbitkan untuk menandatangani dokumen.",
@@ -239,6 +305,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "info",
         "File ini tidak membawa bukti apakah sertifikat pada {field} pernah dicabut.",
         "The file carries no proof of whether the certificate of {field} was ever revoked.",
+    ),
+    "REVOCATION_STALE": (
+        "info",
+        "Bukti pencabutan di file ini lebih tua daripada tanda tangan {field}, jadi tidak berlaku baginya.",
+        "The revocation data in this file is older than signature {field}, so it says nothing about it.",
     ),
     "WEAK_ALGORITHM": (
         "warning",

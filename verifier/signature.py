@@ -1,76 +1,71 @@
-"""One signature on its way through the check: its cryptography, its proven time, its certificate, its result.
+"""One signature on its way through the check: its cryptography, its certificate, its result.
 
-Steps 7 to 10 of `verifier.by_file`; RFC 5652, RFC 3161, ETSI EN 319 102-1 and EN 319 142-1.
+Steps 7, 9 and 10 of `verifier.by_file`; RFC 5652, ETSI EN 319 102-1, EN 319 142-1. Step 8: `verifier.times`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from asn1crypto import cms as asn1_cms
-from asn1crypto import crl, ocsp, x509
-
+from verifier.ber import BerError, read_time
+from verifier.certificate import Certificate, read_certificate
 from verifier.certificates import (
     Evidence,
     TrustAnswer,
     is_readable,
-    is_revocation_known,
+    is_revocation_complete,
+    is_too_weak,
     judge_signer,
-    judge_time_stamper,
     signer_kind,
     signer_name,
 )
 from verifier.changes import Aftermath
-from verifier.cms import (
-    CmsAnswer,
-    Token,
-    claimed_time,
-    has_signing_certificate,
-    judge_detached,
-    judge_token,
-    signature_tokens,
-)
+from verifier.cms import MALFORMED, CmsAnswer
 from verifier.pdf_structure import SignedRange
 from verifier.report import Indication, Kind, Level, Observation, SignatureReport
+from verifier.revocation import RevocationData
 from verifier.signature_fields import SignatureField
 from verifier.store import Store
-
-_CLOCK_TOLERANCE = timedelta(minutes=5)
-_DETACHED = ("adbe.pkcs7.detached", "ETSI.CAdES.detached", "PBAD.PAdES")
+from verifier.subfilters import CADES, TIME_STAMP, judge_contents
+from verifier.times import prove_times as prove_times
+from verifier.timestamps import Token
 
 _NOT_JUDGED = Aftermath("partial", "forbidden")
-_MALFORMED = CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
 _OPEN = TrustAnswer("undetermined", "GENERIC")
+# EN 319 102-1, 5.1.3, table 6; every other sub-indication leaves the matter open.
+_FAILED = frozenset(
+    ("FORMAT_FAILURE", "HASH_FAILURE", "SIG_CRYPTO_FAILURE", "REVOKED", "EXPIRED", "NOT_YET_VALID")
+)
 
 
 @dataclass
 class Signature:
-    """One signature on its way through the steps."""
+    """One signature on its way through the steps.
+
+    ``contents`` is the value of ``/Contents`` with its padding, ``sub_filter`` is ``/SubFilter`` without its
+    slash, ``certificate_entry`` is ``/Cert`` and ``claimed_entry`` is ``/M``. ``made_after`` is a proven time
+    before which it was not made.
+    """
 
     field: str
     kind: Kind = "signature"
     place: SignatureField | None = None
     contents: bytes = b""
     sub_filter: str = ""
+    certificate_entry: tuple[bytes, ...] = ()
+    claimed_entry: str | None = None
     signed: SignedRange | None = None
     aftermath: Aftermath = _NOT_JUDGED
-    cms: CmsAnswer = _MALFORMED
+    cms: CmsAnswer = MALFORMED
     tokens: tuple[Token, ...] = ()
     claimed: datetime | None = None
     proven: datetime | None = None
+    made_after: datetime | None = None
     trust: TrustAnswer = _OPEN
-
-    @cached_property
-    def signed_data(self) -> asn1_cms.SignedData:
-        """The CMS of /Contents, the zeros behind it left out.
-
-        Raises:
-            ValueError: there is none.
-        """
-        content = asn1_cms.ContentInfo.load(self.contents)
-        return content["content"]
 
 
 def revision_of(signature: Signature) -> int:
@@ -78,109 +73,136 @@ def revision_of(signature: Signature) -> int:
     return signature.signed.end if signature.signed is not None else 1 << 62
 
 
-def judge_cryptography(signature: Signature, pdf: bytes, findings: list[Observation]) -> None:
-    """Step 7: the CMS and its time-stamp tokens."""
+def judge_cryptography(
+    signature: Signature,
+    pdf: bytes,
+    findings: list[Observation],
+    elsewhere: Callable[[], Iterable[bytes]] = tuple,
+) -> None:
+    """Step 7: the CMS and its time-stamp tokens.
+
+    ``elsewhere`` gives certificates of the DSS and of other signatures as DER, asked only where the signature
+    does not bring its signer's own.
+    """
     if signature.signed is None:
         return
-    covered = signature.signed.covered(pdf)
+    name = TIME_STAMP if signature.kind == "document_timestamp" else signature.sub_filter
     try:
-        if signature.kind == "document_timestamp":
-            token = judge_token(signature.signed_data, covered)
-            signature.cms, signature.tokens = token.answer, (token,)
-        elif signature.sub_filter in _DETACHED:
-            signature.cms = judge_detached(signature.signed_data, covered)
-            signature.tokens = tuple(signature_tokens(signature.signed_data))
-            signature.claimed = _claimed_time(signature)
-        else:
-            signature.cms = CmsAnswer(
-                "undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE", signature.sub_filter
-            )
-    except MemoryError:
-        raise
-    except Exception:  # a CMS that cannot be processed has failed for its format
-        signature.cms = _MALFORMED
-    if signature.cms.finding is not None:
-        findings.append(Observation.of(signature.cms.finding, field=signature.field, what=signature.cms.what))
-    if signature.kind == "document_timestamp":
-        return
-    for token in signature.tokens:
-        if not token.intact:
-            findings.append(Observation.of("TIMESTAMP_BROKEN", field=signature.field))
-
-
-def _claimed_time(signature: Signature) -> datetime | None:
-    """When the signer says that he signed: in the CMS, else /M of the dictionary."""
-    try:
-        claimed = claimed_time(signature.signed_data)
-    except Exception:
-        # A date that cannot be read proves as little as one that can.
-        return None
-    if claimed is not None and claimed.tzinfo is None:
-        claimed = claimed.replace(tzinfo=UTC)
-    return claimed
-
-
-def read_evidence(
-    store: Store, anchors: tuple[x509.Certificate, ...], signatures: list[Signature]
-) -> Evidence:
-    """Certificates and revocation data of the DSS (EN 319 142-1, 5.4.2) and of every CMS."""
-    found: list[x509.Certificate] = []
-    for signature in signatures:
-        found.extend(signature.cms.certificates)
-        for token in signature.tokens:
-            found.extend(token.answer.certificates)
-    try:
-        found.extend(x509.Certificate.load(each) for each in store.certificates)
-        return Evidence(
-            anchors,
-            tuple(_distinct(found)),
-            tuple(crl.CertificateList.load(each) for each in store.crls),
-            tuple(ocsp.OCSPResponse.load(each) for each in store.ocsps),
+        judged = judge_contents(
+            signature.contents,
+            name,
+            signature.signed.covered(pdf),
+            certificate_entry=signature.certificate_entry,
+            elsewhere=lambda: read_certificates(elsewhere()),
         )
     except MemoryError:
         raise
-    except Exception:  # a DSS that cannot be read brings no evidence, which lowers trust by itself
-        return Evidence(anchors, tuple(_distinct(found)))
+    except Exception:  # what a library raises on a hostile CMS has failed for its format
+        signature.cms = MALFORMED
+        findings.append(Observation.of("BAD_SIGNATURE", field=signature.field))
+        return
+    signature.cms, signature.tokens = judged.answer, judged.tokens
+    if judged.is_time_stamp:
+        signature.kind = "document_timestamp"
+    else:
+        signature.claimed = signature.cms.signed.signing_time or read_pdf_date(signature.claimed_entry)
+    _tell(signature, judged.tail, findings)
 
 
-def _distinct(found: list[x509.Certificate]) -> list[x509.Certificate]:
-    """Each readable certificate once: signatures and time-stamps mostly bring the same authorities."""
-    by_encoding: dict[bytes, x509.Certificate] = {}
-    for certificate in found:
-        by_encoding.setdefault(certificate.dump(), certificate)
-    return [certificate for certificate in by_encoding.values() if is_readable(certificate)]
+def _tell(signature: Signature, tail: int, findings: list[Observation]) -> None:
+    name, answer = signature.field, signature.cms
+    if answer.finding is not None:
+        findings.append(Observation.of(answer.finding, field=name, what=answer.what))
+    notes = list(answer.notes)
+    for token in signature.tokens if signature.kind != "document_timestamp" else ():
+        notes.extend(token.answer.notes)
+        if token.answer.integrity == "undetermined" and token.answer.finding is not None:
+            findings.append(Observation.of(token.answer.finding, field=name, what=token.answer.what))
+        elif not token.intact:
+            findings.append(Observation.of("TIMESTAMP_BROKEN", field=name))
+    if notes:
+        findings.append(Observation.of("CMS_IRREGULAR", field=name, what=", ".join(dict.fromkeys(notes))))
+    if answer.signed.policy is not None:
+        findings.append(Observation.of("SIGNATURE_POLICY", field=name, what=answer.signed.policy))
+    if tail:
+        findings.append(Observation.of("CONTENTS_TAIL", field=name, count=tail))
+        signature.aftermath = replace(signature.aftermath, changes="forbidden")
 
 
-def prove_times(
-    signatures: list[Signature], evidence: Evidence, moment: datetime, findings: list[Observation]
-) -> None:
-    """From the last signature inwards: a trusted time-stamp proves that all before it existed by then."""
-    horizon = moment
-    for signature in reversed(signatures):
-        signature.proven = horizon if horizon < moment else None
-        for token in signature.tokens:
-            certificate = token.answer.certificate
-            if not token.intact or token.time is None or certificate is None:
-                continue
-            if token.time > moment + _CLOCK_TOLERANCE:
-                findings.append(Observation.of("TIMESTAMP_IN_FUTURE", field=signature.field))
-                signature.trust = TrustAnswer("undetermined", "TIMESTAMP_ORDER_FAILURE")
-                continue
-            try:
-                stamper = judge_time_stamper(certificate, evidence, horizon)
-            except MemoryError:
-                raise
-            except Exception:
-                # A certificate that cannot be read proves no time.
-                stamper = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE")
-            if signature.kind == "document_timestamp":
-                signature.trust = stamper
-            if stamper.trust != "trusted":
-                findings.append(Observation.of("TIMESTAMP_UNTRUSTED", field=signature.field))
-                continue
-            signature.proven = min(signature.proven or token.time, token.time)
-        if signature.kind == "document_timestamp" and signature.proven is not None:
-            horizon = min(horizon, signature.proven)
+_PDF_DATE = re.compile(r"D:(\d{4,14})(?:([Zz+-])(?:(\d\d)'?(\d\d)?'?)?)?'?")
+
+
+def read_pdf_date(text: str | None) -> datetime | None:
+    """A date of ISO 32000-2, 7.9.4, taken as UTC where it names no zone; None where it is none."""
+    match = _PDF_DATE.match(text) if text else None
+    if match is None:
+        return None
+    digits, sign, hours, minutes = match.groups()
+    # From the month on, everything may be left out.
+    digits += "0101000000"[len(digits) - 4 :] if len(digits) % 2 == 0 else ""
+    zone = f"{sign}{hours}{minutes or '00'}" if sign in ("+", "-") and hours else "Z"
+    try:
+        return read_time(f"{digits}{zone}".encode("ascii"), short_year=False)
+    except (BerError, UnicodeEncodeError):
+        return None
+
+
+def read_certificates(encoded: Iterable[bytes]) -> tuple[Certificate, ...]:
+    """Those that are certificates, each once."""
+    found: dict[Certificate, None] = {}
+    for der in encoded:
+        try:
+            found[read_certificate(bytes(der))] = None
+        except (BerError, IndexError):
+            continue  # one that cannot be read vouches for nobody
+    return tuple(found)
+
+
+def read_evidence(
+    store: Store,
+    anchors: tuple[Certificate, ...],
+    signatures: Sequence[Signature],
+    *,
+    vri_keys: Sequence[str] = (),
+    data_end: int | None = None,
+) -> Evidence:
+    """Certificates and revocation data of the DSS (EN 319 142-1, 5.4.2) and of every CMS and token.
+
+    ``vri_keys`` are the keys of its /VRI, ``data_end`` is where the revision ends that first brought it.
+    """
+    certificates: dict[Certificate, None] = {}
+    crls, ocsps = list(store.crls), list(store.ocsps)
+    for signature in signatures:
+        certificates.update(dict.fromkeys(read_certificates(signature.certificate_entry)))
+        for answer in (signature.cms, *(token.answer for token in signature.tokens)):
+            certificates.update(dict.fromkeys(answer.certificates))
+            certificates.update(dict.fromkeys(read_certificates(answer.unsigned.certificates)))
+            crls += [*answer.crls, *answer.signed.crls, *answer.unsigned.crls]
+            ocsps += [*answer.ocsps, *answer.signed.ocsps, *answer.unsigned.ocsps]
+    certificates.update(dict.fromkeys(read_certificates(store.certificates)))
+    return Evidence(
+        anchors,
+        tuple(each for each in certificates if is_readable(each)),
+        RevocationData(tuple(dict.fromkeys(crls)), tuple(dict.fromkeys(ocsps))),
+        tuple(vri_keys),
+        data_end,
+    )
+
+
+def judge_vri(signatures: Sequence[Signature], evidence: Evidence, findings: list[Observation]) -> None:
+    """A key of /VRI is the SHA-1 of the signature that it serves (EN 319 142-1, 5.4.2.3); others are odd."""
+    if not evidence.vri_keys:
+        return
+    known = set()
+    values = [signature.contents for signature in signatures]
+    values += [signature.contents.rstrip(b"\0") for signature in signatures]
+    values += [*evidence.revocation.crls, *evidence.revocation.ocsps]
+    values += [stamp for signature in signatures for stamp in signature.cms.unsigned.time_stamps]
+    for value in values:
+        known.add(hashlib.sha1(value, usedforsecurity=False).hexdigest().upper())
+    odd = [key for key in evidence.vri_keys if key.upper() not in known]
+    if odd:
+        findings.append(Observation.of("VRI_UNRELATED", count=len(odd)))
 
 
 def judge_trust(
@@ -191,59 +213,68 @@ def judge_trust(
     if certificate is None:
         return
     if signature.kind == "document_timestamp":
-        _lower_for_weakness(signature, findings)
+        _lower_for_weakness(signature, moment, findings)
         return
     signature.kind = signer_kind(certificate)
-    if signature.trust.subindication == "TIMESTAMP_ORDER_FAILURE":
-        return
-    if signature.cms.integrity != "intact":
-        # Whoever the certificate names did not sign this.
+    if signature.trust.subindication == "TIMESTAMP_ORDER_FAILURE" or signature.cms.integrity != "intact":
+        # The times contradict each other; or whoever the certificate names did not sign this.
         return
     proven = signature.proven
-    signature.trust = judge_signer(certificate, evidence, proven or moment, time_proven=proven is not None)
-    field = signature.field
-    if signature.trust.finding is not None:
-        findings.append(Observation.of(signature.trust.finding, field=field, what="CA"))
-    elif not is_revocation_known(evidence):
-        findings.append(Observation.of("REVOCATION_NOT_CHECKED", field=field))
-    elif proven is not None:
-        today = judge_signer(certificate, evidence, moment, time_proven=True)
-        if today.trust == "revoked":
-            findings.append(Observation.of("REVOKED_LATER", field=field))
+    signature.trust = trust = judge_signer(
+        certificate,
+        evidence,
+        proven or moment,
+        time_proven=proven is not None,
+        made_after=signature.made_after,
+    )
+    name = signature.field
+    if trust.finding is not None:
+        findings.append(Observation.of(trust.finding, field=name, what=trust.what))
+    elif trust.revocation != "known":
+        code = "REVOCATION_STALE" if trust.revocation == "stale" else "REVOCATION_NOT_CHECKED"
+        findings.append(Observation.of(code, field=name))
+    if trust.trust == "trusted" and trust.revoked_at is not None and trust.revoked_at <= moment:
+        findings.append(Observation.of("REVOKED_LATER", field=name))
     if proven is None:
-        findings.append(Observation.of("TIME_CLAIMED", field=field))
-    _lower_for_weakness(signature, findings)
+        findings.append(Observation.of("TIME_CLAIMED", field=name))
+    _lower_for_weakness(signature, moment, findings)
 
 
-def _lower_for_weakness(signature: Signature, findings: list[Observation]) -> None:
+def _lower_for_weakness(signature: Signature, moment: datetime, findings: list[Observation]) -> None:
     """EN 319 102-1, 5.2.8: an algorithm that is no longer safe leaves the signature undetermined."""
-    if signature.cms.weak is not None:
-        findings.append(Observation.of("WEAK_ALGORITHM", field=signature.field, what=signature.cms.weak))
-        if signature.trust.trust == "trusted":
-            signature.trust = TrustAnswer("undetermined", "CRYPTO_CONSTRAINTS_FAILURE_NO_POE")
+    weakness, proven = signature.cms.weakness, signature.proven
+    if weakness is None or not is_too_weak(weakness, proven or moment, time_proven=proven is not None):
+        return
+    if signature.kind == "document_timestamp" and signature.cms.integrity != "intact":
+        return
+    findings.append(Observation.of("WEAK_ALGORITHM", field=signature.field, what=weakness.name))
+    if signature.trust.trust == "trusted":
+        name = "CRYPTO_CONSTRAINTS_FAILURE" + ("" if proven is not None else "_NO_POE")
+        signature.trust = TrustAnswer("undetermined", name)
 
 
 def conclude_signature(
-    signature: Signature, signatures: list[Signature], evidence: Evidence
+    signature: Signature, signatures: Sequence[Signature], evidence: Evidence
 ) -> SignatureReport:
     """Step 10: what is told of one signature, given all of them."""
     certificate = signature.cms.certificate
-    broken_token = next((token for token in signature.tokens if not token.intact), None)
     integrity, subindication = signature.cms.integrity, signature.cms.subindication
-    if integrity == "intact" and broken_token is not None:
+    broken = sorted(
+        (token.answer for token in signature.tokens if not token.intact),
+        key=lambda answer: answer.integrity != "broken",
+    )
+    if integrity == "intact" and broken:
         # A broken time-stamp means that the file is not as it was made, whatever else holds.
-        integrity, subindication = broken_token.answer.integrity, broken_token.answer.subindication
-    indication: Indication
-    if integrity == "broken" or signature.trust.subindication == "REVOKED":
-        indication = "TOTAL-FAILED"
-    elif integrity == "undetermined" or signature.trust.trust != "trusted":
-        indication = "INDETERMINATE"
-    else:
-        indication = "TOTAL-PASSED"
+        integrity, subindication = broken[0].integrity, broken[0].subindication
     if integrity == "intact":
         subindication = signature.trust.subindication
+    indication: Indication
+    if integrity == "intact" and signature.trust.trust == "trusted":
+        indication = "TOTAL-PASSED"
+    else:
+        indication = "TOTAL-FAILED" if subindication in _FAILED else "INDETERMINATE"
     when = signature.proven or signature.claimed
-    own_time = any(token.intact for token in signature.tokens)
+    own_time = any(token.intact and token.role != "content" for token in signature.tokens)
     proven = signature.proven is not None
     if proven and not own_time and signature.claimed is not None:
         # A later document time-stamp bounds the time; the signer's own statement is closer to it.
@@ -264,11 +295,15 @@ def conclude_signature(
     )
 
 
-def _level(signature: Signature, signatures: list[Signature], evidence: Evidence) -> Level:
-    """The PAdES baseline level by what is there (EN 319 142-1, 6)."""
-    if signature.cms.integrity != "intact" or signature.kind == "document_timestamp":
-        return "none"
-    if signature.sub_filter != "ETSI.CAdES.detached" or not has_signing_certificate(signature.signed_data):
+def _level(signature: Signature, signatures: Sequence[Signature], evidence: Evidence) -> Level:
+    """The PAdES baseline level by what is there (EN 319 142-1, 6.3)."""
+    answer = signature.cms
+    if (
+        answer.integrity != "intact"
+        or signature.kind == "document_timestamp"
+        or signature.sub_filter != CADES
+        or answer.signed.certificate is None
+    ):
         return "none"
     later = [
         other
@@ -277,8 +312,15 @@ def _level(signature: Signature, signatures: list[Signature], evidence: Evidence
         and other.cms.integrity == "intact"
         and revision_of(other) > revision_of(signature)
     ]
-    if not any(token.intact for token in signature.tokens) and not later:
+    stamps = [token for token in signature.tokens if token.intact and token.role == "signature"]
+    if not stamps and not later:
         return "PAdES-B-B"
-    if not is_revocation_known(evidence):
+    # What proves the time is the signature's own time-stamp, else the first one after it.
+    proof = stamps or [token for token in later[0].tokens if token.intact]
+    if not is_revocation_complete(
+        (answer.certificate, *(token.answer.certificate for token in proof)), evidence
+    ):
         return "PAdES-B-T"
-    return "PAdES-B-LTA" if later else "PAdES-B-LT"
+    since = evidence.data_end
+    covered = [other for other in later if since is None or revision_of(other) >= since]
+    return "PAdES-B-LTA" if covered else "PAdES-B-LT"

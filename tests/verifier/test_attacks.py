@@ -246,9 +246,10 @@ def test_the_signature_removed_is_told(genuine: bytes, people: Pki) -> None:
     assert "SIGNATURE_REMOVED" in found
 
 
-def test_an_unknown_way_of_signing_is_open_not_unsigned(genuine: bytes, people: Pki) -> None:
-    # The name is inside the signed bytes; what counts here is that it is not passed over.
-    changed = re.sub(rb"/ETSI\.CAdES\.detached", b"/adbe.x509.rsa_sha1  ", genuine)
-    verdict, found = verdict_of(changed, people)
-    assert verdict is Verdict.UNREADABLE
-    assert "UNSUPPORTED_SIGNATURE" in found
+def test_another_name_for_the_way_of_signing_does_not_hide_the_change(genuine: bytes, people: Pki) -> None:
+    # The name is inside the signed bytes, so that exchanging it is a change like any other.
+    for name in (b"/adbe.x509.rsa_sha1  ", b"/adbe.pkcs7.sha1     ", b"/Anything.else       "):
+        changed = re.sub(rb"/ETSI\.CAdES\.detached", name, genuine)
+        verdict, found = verdict_of(changed, people)
+        assert verdict is Verdict.ALTERED
+        assert "CONTENT_CHANGED" in found

@@ -27,6 +27,10 @@ def look(pdf: bytes, people: Pki, **options: str) -> FileAnswer:
     return inspect(pdf, anchors=[people.root.pem], moment=NOW, **options)
 
 
+def whole_path(people: Pki) -> list[bytes]:
+    return [revocation_list(people.ca, {}), revocation_list(people.root, {})]
+
+
 def codes(answer: FileAnswer) -> set[str]:
     return {finding.code for finding in answer.findings}
 
@@ -72,7 +76,7 @@ def test_a_certified_document_with_two_slots_and_long_term_data(people: Pki) -> 
     assert [s.changes for s in answer.signatures] == ["permitted", "none"]
     assert {s.trust for s in answer.signatures} == {"trusted"}
 
-    archived = with_document_timestamp(with_validation_data(signed, [revocation_list(people.ca, {})]))
+    archived = with_document_timestamp(with_validation_data(signed, whole_path(people)))
     answer = look(archived, people)
     assert [s.changes for s in answer.signatures] == ["permitted", "permitted", "none"]
     assert [s.level for s in answer.signatures] == ["PAdES-B-LTA", "PAdES-B-LTA", "none"]
@@ -82,7 +86,7 @@ def test_a_certified_document_with_two_slots_and_long_term_data(people: Pki) -> 
 
 def test_validation_data_raises_the_level_and_changes_nothing(people: Pki) -> None:
     signed = signed_pdf(stamped=NOW)
-    answer = look(with_validation_data(signed, [revocation_list(people.ca, {})]), people)
+    answer = look(with_validation_data(signed, whole_path(people)), people)
     (signature,) = answer.signatures
     assert (signature.level, signature.changes) == ("PAdES-B-LT", "permitted")
     assert answer.byte_range_digests == look(signed, people).byte_range_digests
