@@ -31,7 +31,7 @@ _ABOUT = frozenset({"Metadata", "PieceInfo", "LastModified", "Version", "Extensi
 _CATALOG_FREE = _ABOUT | {"DSS"}
 _PAGE_FREE = _ABOUT | {"Tabs", "StructParents"}
 _FIELD_FREE = frozenset({"M", "StructParent", "NM", "TU"})
-_WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "Type"})
+_WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "Type", "Rect"})
 _WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "DA", "RV", "DV"})
 _NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
 _NOTE_FREE = frozenset(
@@ -270,7 +270,7 @@ class Comparison:
             return
         self._fill(number, after)
         for widget in self._widgets(after):
-            self._check_cover(widget, known.name, was_there=True, empty=False)
+            self._check_cover(widget, known.name, was_there="Rect" not in keys, empty=False)
 
     def _fill(self, number: int, node: dict[str, Any]) -> None:
         """Note that a field got a value, which its widgets may show."""
@@ -385,7 +385,7 @@ class Comparison:
         if self._drawings is None:
             data = self._new.file.data
             self._drawings = Drawings(
-                bytes(data[: self._old.end]), bytes(data[: self._new.end]), self._new.file.password
+                bytes(data[: self._old.end]), bytes(data[: self._new.end]), self._new.password
             )
         try:
             if self._drawings.hides(box, was_there=was_there):

@@ -106,6 +106,11 @@ class Document:
         """Whether the file is encrypted, with whatever password."""
         return self._decryption is not None
 
+    @property
+    def password(self) -> str | None:
+        """The password that opened it; None where it is not encrypted."""
+        return self._decryption.password if self._decryption is not None else None
+
     @cached_property
     def catalog(self) -> dict[str, Any]:
         """The document catalog; empty where there is none."""

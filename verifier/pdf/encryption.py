@@ -1,6 +1,6 @@
 """The standard security handler (ISO 32000-2, 7.6): passwords to keys, and strings and streams in clear.
 
-Revisions 2 to 6: RC4 of 40 to 128 bits, AES-128 and AES-256.
+Revisions 2 to 7: RC4 of 40 to 128 bits, AES-128, AES-256, and AES-256 in Galois counter mode (ISO/TS 32003).
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from verifier.pdf.objects import Damaged, Reference, Stream
 
@@ -23,12 +25,14 @@ class PasswordNeeded(Exception):
 
 @dataclass(frozen=True)
 class Decryption:
-    """How this file's strings and streams become clear; methods are V2, AESV2, AESV3, Identity."""
+    """How this file's strings and streams become clear; methods are V2, AESV2, AESV3, AESV4, Identity."""
 
     key: bytes
     strings: str
     streams: str
     metadata: bool
+    password: str = ""
+    """The one that opened the file."""
 
     def in_clear(self, value: Any, reference: Reference) -> Any:
         """The object with all its strings, and its stream, decrypted.
@@ -71,7 +75,7 @@ def open_with(encrypt: dict[str, Any], first_id: bytes, password: str | None) ->
     if encrypt.get("Filter") != "Standard":
         raise Damaged("an encryption that is not the standard one")
     revision = encrypt.get("R")
-    if revision not in (2, 3, 4, 5, 6):
+    if revision not in (2, 3, 4, 5, 6, 7):
         raise Damaged("an unknown revision of encryption")
     strings = _method(encrypt, "StrF")
     streams = _method(encrypt, "StmF")
@@ -79,7 +83,7 @@ def open_with(encrypt: dict[str, Any], first_id: bytes, password: str | None) ->
     for attempt in dict.fromkeys(("", password or "")):
         key = _key_256(encrypt, attempt) if revision >= 5 else _key_128(encrypt, first_id, attempt, metadata)
         if key is not None:
-            return Decryption(key, strings, streams, metadata)
+            return Decryption(key, strings, streams, metadata, attempt)
     raise PasswordNeeded("a password is needed")
 
 
@@ -92,7 +96,7 @@ def _method(encrypt: dict[str, Any], which: str) -> str:
     if name == "Identity" or not isinstance(chosen, dict):
         return "Identity"
     method = chosen.get("CFM", "None")
-    if method not in ("V2", "AESV2", "AESV3"):
+    if method not in ("V2", "AESV2", "AESV3", "AESV4"):
         return "Identity"
     return str(method)
 
@@ -156,7 +160,7 @@ def _key_256(encrypt: dict[str, Any], password: str) -> bytes | None:
     """Algorithm 2.A of 7.6.4.3.3."""
     word = password.encode("utf-8")[:127]
     owner, user = _bytes(encrypt, "O", 48)[:48], _bytes(encrypt, "U", 48)[:48]
-    harden = _hardened if encrypt["R"] == 6 else _plain_hash
+    harden = _hardened if encrypt["R"] >= 6 else _plain_hash
     if harden(word, owner[32:40], user) == owner[:32]:
         wrapped, key = _bytes(encrypt, "OE", 32), harden(word, owner[40:48], user)
     elif harden(word, user[32:40], b"") == user[:32]:
@@ -188,6 +192,11 @@ def _hardened(word: bytes, salt: bytes, more: bytes) -> bytes:
 def _decrypted(data: bytes, method: str, key: bytes, reference: Reference) -> bytes:
     if method == "Identity":
         return data
+    if method == "AESV4":
+        try:
+            return AESGCM(key).decrypt(data[:12], data[12:], None) if data else data
+        except InvalidTag as error:
+            raise Damaged("an encrypted string or stream was changed") from error
     if method != "AESV3":
         salt = reference.number.to_bytes(4, "little")[:3] + reference.generation.to_bytes(4, "little")[:2]
         more = b"sAlT" if method == "AESV2" else b""
