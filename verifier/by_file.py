@@ -58,8 +58,8 @@ from verifier.signature import (
     read_evidence,
     revision_of,
 )
-from verifier.signature_fields import find_signatures
-from verifier.store import read_store
+from verifier.signature_fields import find_signatures, text
+from verifier.store import Store, read_store
 from verifier.traces import find_traces
 
 _MIB = 1024 * 1024
@@ -129,7 +129,7 @@ def _inspect_pdf(
         findings.append(Observation("HYBRID_XREF"))
 
     # (3) Find the signatures.
-    signatures = _find_signatures(document, pdf, findings)
+    signatures = _find_signatures(document, findings)
     if not signatures:
         if not complete or {"REBUILT", "PREV_LOOP"} & set(document.doubts):
             # What is broken may have held the signature.
@@ -156,11 +156,12 @@ def _inspect_pdf(
         _judge_changes(signature, document, findings, tail_explained=unsigned_from is None)
 
     # (7) Cryptography.
+    store = read_store(document)
     for signature in signatures:
-        judge_cryptography(signature, pdf, findings)
+        judge_cryptography(signature, pdf, findings, lambda: _certificates(store, signatures))
 
     # (8) Times, and (9) certificates at those times.
-    evidence = read_evidence(read_store(document), anchors, signatures)
+    evidence = read_evidence(store, anchors, signatures)
     if not anchors:
         findings.append(Observation("NO_ANCHORS"))
     prove_times(signatures, evidence, moment, findings)
@@ -235,7 +236,7 @@ def _picture_answer(picture: bytes) -> FileAnswer:
     return FileAnswer(readable=True, unsigned=True, findings=(Observation("NO_SIGNATURE"),), qr_codes=codes)
 
 
-def _find_signatures(document: Document, pdf: bytes, findings: list[Observation]) -> list[Signature]:
+def _find_signatures(document: Document, findings: list[Observation]) -> list[Signature]:
     """Every filled signature field; also those that cannot be read."""
     found: list[Signature] = []
     for place in find_signatures(document):
@@ -254,7 +255,19 @@ def _find_signatures(document: Document, pdf: bytes, findings: list[Observation]
             raise TooMuch("a CMS of megabytes")
         signature.contents = contents
         signature.sub_filter = str(sub_filter or "")
+        signature.claimed_entry = text(document.resolve(dictionary.get("M"))) or None
+        entry = document.resolve_all(dictionary.get("Cert"))
+        entries = entry if isinstance(entry, list) else [entry]
+        signature.certificate_entry = tuple(each for each in entries if isinstance(each, bytes))
+        # Some producers encrypt the room that they keep for a CMS, so that what is left of it is noise.
+        signature.noisy_padding = document.encrypted
     return found
+
+
+def _certificates(store: Store, signatures: Sequence[Signature]) -> list[bytes]:
+    """Every certificate that the file brings outside of one signature."""
+    others = (each.der for signature in signatures for each in signature.cms.certificates)
+    return [*store.certificates, *others]
 
 
 def _read_range(signature: Signature, document: Document, pdf: bytes, findings: list[Observation]) -> None:

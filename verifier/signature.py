@@ -48,7 +48,7 @@ class Signature:
 
     ``contents`` is the value of ``/Contents`` with its padding, ``sub_filter`` is ``/SubFilter`` without its
     slash, ``certificate_entry`` is ``/Cert`` and ``claimed_entry`` is ``/M``. ``made_after`` is a proven time
-    before which it was not made.
+    before which it was not made, ``noisy_padding`` says that anything may stand behind the CMS.
     """
 
     field: str
@@ -58,6 +58,7 @@ class Signature:
     sub_filter: str = ""
     certificate_entry: tuple[bytes, ...] = ()
     claimed_entry: str | None = None
+    noisy_padding: bool = False
     signed: SignedRange | None = None
     aftermath: Aftermath = _NOT_JUDGED
     cms: CmsAnswer = MALFORMED
@@ -124,7 +125,7 @@ def _tell(signature: Signature, tail: int, findings: list[Observation]) -> None:
         findings.append(Observation.of("CMS_IRREGULAR", field=name, what=", ".join(dict.fromkeys(notes))))
     if answer.signed.policy is not None:
         findings.append(Observation.of("SIGNATURE_POLICY", field=name, what=answer.signed.policy))
-    if tail:
+    if tail and not signature.noisy_padding:
         findings.append(Observation.of("CONTENTS_TAIL", field=name, count=tail))
         signature.aftermath = replace(signature.aftermath, changes="forbidden")
 
