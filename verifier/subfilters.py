@@ -95,9 +95,14 @@ def judge_contents(
 
 def _certificates(entry: Sequence[bytes]) -> tuple[Certificate, ...]:
     found = []
-    for der in entry:
+    for string in entry:
+        rest = bytes(string)
         try:
-            found.append(read_certificate(bytes(der)))
+            # One string may hold a whole chain, one certificate behind the other.
+            while rest.strip(b"\0"):
+                end = read_element(rest).end
+                found.append(read_certificate(rest[:end]))
+                rest = rest[end:]
         except (BerError, IndexError):
             continue  # one that cannot be read vouches for nobody
     return tuple(found)
