@@ -66,12 +66,19 @@ class Element:
             BerError: there are none, or they are not well formed.
         """
         if self._children is None:
-            if not self.is_constructed:
+            if not self.tag & _CONSTRUCTED:
                 raise BerError("a value without parts")
-            found = []
-            at = self.body
-            while at < self.body_end:
-                child = _read(self.data, at, self.body_end, self.depth + 1, [_MOST_ELEMENTS])
+            found: list[Element] = []
+            data, at, end, depth = self.data, self.body, self.body_end, self.depth + 1
+            while at < end:
+                tag = data[at]
+                size = data[at + 1] if at + 1 < end else 0x80
+                if size < 0x80 and tag & 0x1F != 0x1F and at + 2 + size <= end and depth <= _DEEPEST:
+                    # Nearly all of them: one octet of tag, one of length.
+                    stop = at + 2 + size
+                    child = Element(data, tag, at, at + 2, stop, stop, depth)
+                else:
+                    child = _read(data, at, end, depth, [_MOST_ELEMENTS])
                 found.append(child)
                 at = child.end
                 if len(found) > _MOST_ELEMENTS:

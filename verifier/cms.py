@@ -106,12 +106,13 @@ class _Signer:
         if self.identifier.tag == SEQUENCE:
             issuer, serial = self.identifier.children[:2]
             return serial.integer() == certificate.serial_number and same_name(issuer.raw, certificate.issuer)
-        return _or_none(lambda: certificate.key_identifier) == self.identifier.octets()
+        return _own_key(certificate) == self.identifier.octets()
 
 
-def _or_none(read: Callable[[], bytes | None]) -> bytes | None:
+def _own_key(certificate: Certificate) -> bytes | None:
+    """What a certificate calls its key, None where it says nothing or cannot be read."""
     try:
-        return read()
+        return certificate.key_identifier
     except (BerError, IndexError):
         return None
 
@@ -235,7 +236,6 @@ def _judge_signer(
     signer: _Signer, signed_data: SignedData, message: Message, elsewhere: Elsewhere, base: CmsAnswer
 ) -> CmsAnswer:
     digests = [signer.digest]
-    forms: list[tuple[Message, str]] = [(message, "")]
     signed = SignedAttributes()
     if signer.attributes is not None:
         # The digest first: that the content was changed can be told without any certificate.
@@ -256,7 +256,6 @@ def _judge_signer(
             )  # fmt: skip
         if matching != signer.digest:
             base = replace(base, notes=(*base.notes, "digestAlgorithm"))
-        forms = list(_encodings(signer.attributes))
         if [each.raw for each in signer.attributes.children] != sorted(
             each.raw for each in signer.attributes.children
         ):
@@ -274,7 +273,7 @@ def _judge_signer(
             base, subindication="NO_SIGNING_CERTIFICATE_FOUND", finding="SIGNER_CERTIFICATE_MISSING"
         )
     for certificate in found[:_MOST_CANDIDATES]:
-        for form, note in forms:
+        for form, note in _forms(signer, message):
             used = check_signature(
                 certificate.public_key, signer.mechanism, signer.value, form, stated=signer.digest
             )
@@ -299,21 +298,19 @@ def _judge_signer(
     )  # fmt: skip
 
 
-def _encodings(attributes: Element) -> Iterator[tuple[Message, str]]:
-    """What the signature value may be over: the attributes as a SET (RFC 5652, 5.4).
+def _forms(signer: _Signer, message: Message) -> Iterator[tuple[Message, str]]:
+    """What the signature value may be over: the message, or the attributes as a SET (RFC 5652, 5.4).
 
-    As they stand; in the order of DER, which some signers used for the digest but not for the file; and all
-    of it in DER. Each says the same, so which one verifies decides nothing.
+    The attributes as they stand; in the order of DER, which some signers used for the digest but not for the
+    file; and all of it in DER. Each says the same, so which one verifies decides nothing.
     """
-    seen = set()
-    for encoded, note in (
-        (encode(SET, attributes.content), ""),
-        (encode(SET, *sorted(each.raw for each in attributes.children)), "SET OF"),
-        (encode(SET, *sorted(to_der(each) for each in attributes.children)), "BER"),
-    ):
-        if encoded not in seen:
-            seen.add(encoded)
-            yield Message(encoded), note
+    if signer.attributes is None:
+        yield message, ""
+        return
+    parts = signer.attributes.children
+    yield Message(encode(SET, signer.attributes.content)), ""
+    yield Message(encode(SET, *sorted(each.raw for each in parts))), "SET OF"
+    yield Message(encode(SET, *sorted(to_der(each) for each in parts))), "BER"
 
 
 def _identified(signer: _Signer, certificates: Sequence[Certificate]) -> list[Certificate]:
@@ -357,14 +354,13 @@ def judge_certificate(answer: CmsAnswer, others: Sequence[Certificate]) -> CmsAn
 
 
 def _certain_issuer(certificate: Certificate, others: Sequence[Certificate]) -> Certificate | None:
-    if certificate.is_self_issued and certificate.issuer_key_identifier in (None, certificate.key_identifier):
+    """The one issuer that a certificate can have; by name alone where its extensions are past reading."""
+    named = [each for each in others if same_name(each.subject, certificate.issuer)]
+    try:
+        wanted, own = certificate.issuer_key_identifier, certificate.key_identifier
+    except (BerError, IndexError):
+        return named[0] if len(named) == 1 else None
+    if certificate.is_self_issued and wanted in (None, own):
         return certificate
-    wanted = certificate.issuer_key_identifier
-    fitting = [
-        each
-        for each in others
-        if same_name(each.subject, certificate.issuer)
-        and wanted is not None
-        and each.key_identifier == wanted
-    ]
+    fitting = [each for each in named if wanted and _own_key(each) == wanted]
     return fitting[0] if len(fitting) == 1 else None
