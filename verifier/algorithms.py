@@ -255,7 +255,8 @@ def check_signature(
     """
     key = load_key(information)
     if not _fits(key, mechanism.family):
-        return None
+        # Some signers write the identifier of another kind of key than they have; the key is what it is.
+        mechanism = Mechanism("by_key", mechanism.digest)
     if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         right = _is_right(lambda: key.verify(signature, message.joined()))
         return (stated or "sha512") if right else None
@@ -277,6 +278,11 @@ def matching_digest(information: bytes, signature: bytes, message: Message) -> s
         if isinstance(key, rsa.RSAPublicKey) and _check_pkcs1(key, name, signature, message.digest(name)):
             return name
     return None
+
+
+def is_for_key(mechanism: Mechanism, information: bytes) -> bool:
+    """Whether a mechanism is one for this kind of key."""
+    return _fits(load_key(information), mechanism.family)
 
 
 def _fits(key: Key, family: Family) -> bool:

@@ -16,6 +16,7 @@ from verifier.algorithms import (
     Weakness,
     check_signature,
     digest_name,
+    is_for_key,
     read_mechanism,
     weakness_of_digest,
     weakness_of_key,
@@ -281,6 +282,8 @@ def _judge_signer(
                 notes = [*base.notes, *([note] if note else [])]
                 if not signer.is_identified(certificate):
                     notes.append("sid")
+                if not is_for_key(signer.mechanism, certificate.public_key):
+                    notes.append("signatureAlgorithm")
                 return judge_certificate(
                     replace(
                         base, integrity="intact", subindication=None, finding=None, certificate=certificate,

@@ -130,6 +130,15 @@ def test_identifiers_that_disagree_are_read_by_what_was_done(stated: str, digest
     assert integrity(data, CONTENT + b" ") == "broken"
 
 
+def test_an_identifier_of_another_kind_of_key_is_read_by_the_key() -> None:
+    maker = signer("p256")
+    signed = wrap(0x31, *sorted(standard_attributes(CONTENT, "sha256")))
+    value = sign(maker.key, "ecdsa", "sha256", signed)
+    data = make_cms(scheme="rsa", stated=None, value=value)
+    assert (judge(data).answer.integrity, judge(data).answer.notes) == ("intact", ("signatureAlgorithm",))
+    assert integrity(flipped(data, value)) == "broken"
+
+
 def test_x962_and_plain_are_told_apart_by_the_value() -> None:
     maker = signer("p256")
     signed = wrap(0x31, *sorted(standard_attributes(CONTENT, "sha256")))
