@@ -8,6 +8,7 @@ from io import BytesIO
 from random import Random
 
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.crypt import PdfKeyNotAvailableError
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -103,7 +104,10 @@ def revise(pdf: bytes, change: Callable[[Revision], bool]) -> bytes | None:
     """The file with one more revision, as an honest program would write it; None where nothing applies."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
     if writer.prev.encrypted:
-        writer.encrypt("")
+        try:
+            writer.encrypt("")
+        except PdfKeyNotAvailableError:
+            return None  # AES-GCM (ISO/TS 32003) as iText writes it, which pyHanko cannot open
     if not change(writer):
         return None
     out = BytesIO()
@@ -146,16 +150,30 @@ def _fields(writer: Revision) -> list[tuple[generic.IndirectObject, generic.Dict
 
 
 def _signatures(writer: Revision) -> list[tuple[generic.IndirectObject, generic.DictionaryObject]]:
-    return [(ref, field) for ref, field in _fields(writer) if field.get("/FT") == "/Sig" and "/V" in field]
+    return [
+        (ref, field) for ref, field in _fields(writer) if _value(field, "/FT") == "/Sig" and "/V" in field
+    ]
+
+
+def _value(dictionary: generic.DictionaryObject, key: str) -> generic.PdfObject | None:
+    """What stands under the key, references followed (``get`` does not follow them)."""
+    try:
+        return dictionary[key]
+    except KeyError:
+        return None
+
+
+def _values(array: generic.ArrayObject) -> list[generic.PdfObject]:
+    return [array[i] for i in range(len(array))]
 
 
 def _certification(writer: Revision) -> int | None:
     """What the certification permits (P), or None."""
     if "/Perms" not in writer.root or "/DocMDP" not in writer.root["/Perms"]:
         return None
-    for reference in writer.root["/Perms"]["/DocMDP"]["/Reference"]:
+    for reference in _values(writer.root["/Perms"]["/DocMDP"]["/Reference"]):
         if reference["/TransformMethod"] == "/DocMDP":
-            return int(reference["/TransformParams"].get("/P", 2))
+            return int(_value(reference["/TransformParams"], "/P") or 2)
     return None
 
 
@@ -248,7 +266,7 @@ def _add_field(writer: Revision, kind: str, box: generic.ArrayObject) -> bool:
 
 
 def _replace_kids(writer: Revision, random: Random) -> bool:
-    page, reference = _page(writer)
+    page, _ = _page(writer)
     parent = page.raw_get("/Parent")
     fresh = generic.DictionaryObject(
         {
@@ -310,7 +328,7 @@ def _crop(writer: Revision, random: Random) -> bool:
 def _other_font(writer: Revision, random: Random) -> bool:
     """Shadow, replace: the same bytes of text are shown with other glyphs."""
     page, _ = _page(writer)
-    resources = page.get("/Resources")
+    resources = _value(page, "/Resources")
     if resources is None or "/Font" not in resources:
         return False
     fonts = resources["/Font"]
@@ -338,7 +356,7 @@ def _open_action(writer: Revision, random: Random) -> bool:
 def _appearance_behind_value(writer: Revision, random: Random) -> bool:
     """A field shows another text although its value is the same."""
     for reference, field in _fields(writer):
-        if field.get("/FT") == "/Tx" and "/AP" in field:
+        if _value(field, "/FT") == "/Tx" and "/AP" in field:
             field["/AP"] = generic.DictionaryObject(
                 {_name("/N"): _form(writer, b"0 0 1 rg 0 0 200 20 re f", _numbers(0, 0, 200, 20))}
             )
@@ -350,17 +368,17 @@ def _appearance_behind_value(writer: Revision, random: Random) -> bool:
 def _fill_against_rules(writer: Revision, random: Random) -> bool:
     """A field is filled although the certification forbids every change, or a lock names all fields."""
     locked = any(
-        field["/V"].get("/Reference") is not None
+        "/Reference" in field["/V"]
         and any(
-            each["/TransformMethod"] == "/FieldMDP" and each["/TransformParams"].get("/Action") == "/All"
-            for each in field["/V"]["/Reference"]
+            each["/TransformMethod"] == "/FieldMDP" and each["/TransformParams"]["/Action"] == "/All"
+            for each in _values(field["/V"]["/Reference"])
         )
         for _, field in _signatures(writer)
     )
     if _certification(writer) != 1 and not locked:
         return False
     for reference, field in _fields(writer):
-        if field.get("/FT") == "/Tx":
+        if _value(field, "/FT") == "/Tx":
             field["/V"] = generic.pdf_string(f"Diubah {random.randrange(1000)}")
             writer.mark_update(reference)
             return True
@@ -393,7 +411,7 @@ def _loosen_certification(writer: Revision, random: Random) -> bool:
     reference = writer.root["/Perms"].raw_get("/DocMDP")
     if not isinstance(reference, generic.IndirectObject):
         return False
-    for each in reference.get_object()["/Reference"]:
+    for each in _values(reference.get_object()["/Reference"]):
         each["/TransformParams"]["/P"] = generic.NumberObject(3)
     writer.mark_update(reference)
     return True
@@ -410,7 +428,12 @@ def _remove_certification(writer: Revision, random: Random) -> bool:
 def _swap_signature(writer: Revision, random: Random) -> bool:
     """The field points to a rewritten signature dictionary: another reason, the old CMS."""
     for reference, field in _signatures(writer)[-1:]:
-        copy = generic.DictionaryObject({key: field["/V"].raw_get(key) for key in field["/V"]})
+        old = field["/V"]
+        copy = generic.DictionaryObject({key: old.raw_get(key) for key in old if key != "/Contents"})
+        # Its /Contents is never encrypted (ISO 32000-2, 7.6.2), and a writer would do that to a copy.
+        if writer.prev.encrypted:
+            return False
+        copy["/Contents"] = old.raw_get("/Contents")
         copy["/Reason"] = generic.pdf_string("Lain")
         field["/V"] = writer.add_object(copy)
         writer.mark_update(reference)
@@ -451,7 +474,9 @@ def _attach_file(writer: Revision, random: Random) -> bool:
 def _move_signature(writer: Revision, random: Random) -> bool:
     """A visible signature stands elsewhere, over other text."""
     for reference, field in _signatures(writer):
-        x1, y1, x2, y2 = (float(each) for each in field.get("/Rect", [0, 0, 0, 0]))
+        if "/Rect" not in field:
+            continue
+        x1, y1, x2, y2 = map(float, _values(field["/Rect"]))
         if x2 > x1 and y2 > y1:
             field["/Rect"] = _numbers(x1 - 200, y1 + 20, x2 - 200, y2 + 20)
             writer.mark_update(reference)
