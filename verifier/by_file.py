@@ -33,7 +33,7 @@ from verifier.certificates import (
     TrustAnswer,
     load_anchors,
 )
-from verifier.changes import Aftermath, first_unsigned_byte, judge_aftermath
+from verifier.changes import Aftermath, first_unsigned_byte, judge_aftermath, was_signature_removed
 from verifier.cms import (
     CmsAnswer,
 )
@@ -154,6 +154,10 @@ def _inspect_pdf(
     # (6) What each later revision changed.
     for signature in signatures:
         _judge_changes(signature, document, findings, tail_explained=unsigned_from is None)
+    if was_signature_removed(document, ends, signed_ends(pdf, _MAXIMUM_ATTEMPTS)):
+        findings.append(Observation("SIGNATURE_REMOVED"))
+        for signature in signatures:
+            signature.aftermath = replace(signature.aftermath, changes="forbidden")
 
     # (7) Cryptography.
     store = read_store(document)

@@ -81,6 +81,11 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Halaman {page} tidak dapat digambar, jadi tidak diketahui apakah ada yang ditutupi.",
         "Page {page} cannot be drawn, so whether something is covered stays open.",
     ),
+    "XREF_EMPTY": (
+        "error",
+        "Setelah tanda tangan {field} ditambahkan bagian yang tidak memuat apa pun.",
+        "After signature {field} a part was added that holds nothing.",
+    ),
     "XREF_REMAPPED": (
         "error",
         "Setelah tanda tangan {field} daftar isi file menunjuk objek {object} ke tempat lain.",

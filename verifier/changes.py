@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from verifier.comparison import Comparison
+from verifier.comparison import Comparison, Outcome
 from verifier.pdf.document import Document, File
 from verifier.pdf.objects import Damaged, Reference
 from verifier.pdf.syntax import object_number
@@ -65,8 +66,33 @@ def judge_aftermath(
         return Aftermath(
             "whole_revision", "undetermined", (Observation.of("CHANGES_UNDETERMINED", field=field.name),)
         )
-    outcome = Comparison(document, now, field.name, _locks(document, own)).run()
+    outcome, locks = Outcome(), _locks(document, own)
+    for before, after in pairwise(_states(document, now)):
+        outcome.join(Comparison(before, after, field.name, locks).run())
     return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings))
+
+
+def was_signature_removed(now: Document, ends: Sequence[int], claimed: Sequence[int]) -> bool:
+    """Whether a signature stood behind the outermost of today, in a state that none of today's covers.
+
+    ``ends`` are where the signatures of today end, ``claimed`` where ranges in the bytes say that some end.
+    What went before the outermost signature, its signer saw and signed.
+    """
+    present = {each.dictionary.get("Contents") for each in find_signatures(now)}
+    for end in (each for each in claimed if each > max(ends, default=len(now.file))):
+        try:
+            earlier = find_signatures(now.file.until(end, repair=False))
+        except Damaged:
+            continue
+        for each in earlier:
+            values = each.dictionary.get("ByteRange")
+            if (
+                isinstance(values, list)
+                and len(values) == 4
+                and each.dictionary.get("Contents") not in present
+            ):
+                return True
+    return False
 
 
 def _partial(field: SignatureField) -> Aftermath:
@@ -105,9 +131,25 @@ def _later_sections(then: Document, now: Document) -> list[Any]:
     return [section for section in now.chain.sections if section.start >= then.end]
 
 
+def _states(then: Document, now: Document) -> list[Document]:
+    """The signed state, each later one, and today's: what one revision did, the next may not hide."""
+    states = [then]
+    for start in sorted(section.start for section in _later_sections(then, now)):
+        end = now.file.data.find(b"%%EOF", start) + len(b"%%EOF")
+        if not states[-1].end < end < now.end:
+            continue
+        try:
+            states.append(now.file.until(end, repair=False))
+        except Damaged:
+            continue  # no revision of its own: the next one that is complete is compared
+    return [*states, now]
+
+
 def _misleading(then: Document, now: Document, name: str) -> Iterator[Observation]:
     """Entries of later sections that lead programs to different objects, or back into the signed part."""
     for section in _later_sections(then, now):
+        if not any(entry != then.entries.get(number) for number, entry in section.entries.items()):
+            yield Observation.of("XREF_EMPTY", field=name)
         places: dict[int, int] = {}
         for number, entry in section.entries.items():
             if entry is None or entry == then.entries.get(number):

@@ -20,6 +20,7 @@ from verifier.roles import Role, map_roles
 from verifier.signature_fields import Locks, text
 
 Weight = Literal["permitted", "undetermined", "forbidden"]
+_ORDER = ("permitted", "undetermined", "forbidden")
 
 _HIDDEN_FLAGS = 1 | 2 | 32  # invisible, hidden, no view (ISO 32000-2, table 167)
 _READ_ONLY = 1
@@ -49,21 +50,25 @@ class Outcome:
 
     def add(self, weight: Weight, code: str, **values: object) -> None:
         """Note one change; findings are told once each."""
-        order = ("permitted", "undetermined", "forbidden")
-        self.weight = max(self.weight, weight, key=order.index)
+        self.weight = max(self.weight, weight, key=_ORDER.index)
         finding = Observation.of(code, **values)
         if finding not in self.findings and len(self.findings) < 50:
             self.findings.append(finding)
 
+    def join(self, other: Outcome) -> None:
+        """Take in what another comparison found."""
+        self.weight = max(self.weight, other.weight, key=_ORDER.index)
+        self.findings.extend(each for each in other.findings if each not in self.findings)
+
 
 @dataclass(frozen=True)
 class _Field:
-    """A field as it is inherited at one node: full name, type, and whether a signature fills it."""
+    """A field as it is inherited at one node: full name, type, value, and whether a signature fills it."""
 
     name: str
     kind: Any
+    value: Any
     signed: bool
-    page: Any
 
 
 class Comparison:
@@ -72,11 +77,11 @@ class Comparison:
     def __init__(self, signed: Document, now: Document, name: str, locks: Locks) -> None:
         self._old, self._new, self._name, self._locks = signed, now, name, locks
         self.outcome = Outcome()
-        self._old_map, self._new_map = map_roles(signed), map_roles(now)
-        self._old_fields, self._new_fields = _fields(signed), _fields(now)
+        self._old_map, self._new_map = signed.once(map_roles), now.once(map_roles)
+        self._old_fields, self._new_fields = signed.once(_fields), now.once(_fields)
         self._filled: set[int] = set()
         self._drawings: Drawings | None = None
-        self._page_index = _page_index(now)
+        self._page_index = now.once(_page_index)
 
     def run(self) -> Outcome:
         """Judge every difference."""
@@ -294,10 +299,26 @@ class Comparison:
             return
         if not keys:
             return
+        old, new = self._old_fields.get(number), self._new_fields.get(number)
+        if old is not None and new is not None and self._same(old.value, new.value) and keys <= {"AP", "DA"}:
+            self._redrawn(after, known.name)
+            return
         self._fill(number, after)
         for widget in self._widgets(after):
             self._check_cover(widget, known.name, was_there=True, empty=False)
         self.outcome.add("permitted", "FORM_FILLED", field=self._name, name=known.name, page=page)
+
+    def _redrawn(self, node: dict[str, Any], name: str) -> None:
+        """A look that was made anew for the same value: it may not show anything else."""
+        for widget in self._widgets(node):
+            box = self._box(widget)
+            if box is None or _flags(widget) & _HIDDEN_FLAGS:
+                continue
+            try:
+                if self._pages().differs(box):
+                    self._forbid("CHANGE_FIELD", name=name, page=box.page + 1)
+            except CannotDraw:
+                self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)
 
     def _page(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
         for key in self._keys(before, after, _PAGE_FREE):
@@ -354,7 +375,7 @@ class Comparison:
         if known is not None and known.kind not in ("Sig", None) and role.owner is not None:
             node = self._new.object(Reference(role.owner, 0))
             if isinstance(node, dict):
-                self._form_field(role.owner, known, {}, node, {"V"})
+                self._form_field(role.owner, known, {}, node, {"V" if role.kind == "value" else "AP"})
                 return
         owner = self._old_fields.get(role.owner) if role.owner is not None else None
         self._forbid(
@@ -382,16 +403,19 @@ class Comparison:
             if self._share_of_page(box) > _FULL_PAGE:
                 self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
             return
+        try:
+            if self._pages().hides(box, was_there=was_there):
+                self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
+        except CannotDraw:
+            self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=told)
+
+    def _pages(self) -> Drawings:
         if self._drawings is None:
             data = self._new.file.data
             self._drawings = Drawings(
                 bytes(data[: self._old.end]), bytes(data[: self._new.end]), self._new.password
             )
-        try:
-            if self._drawings.hides(box, was_there=was_there):
-                self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
-        except CannotDraw:
-            self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=told)
+        return self._drawings
 
     def _box(self, widget: dict[str, Any]) -> Box | None:
         numbers = self._new.resolve_all(widget.get("Rect"))
@@ -546,23 +570,25 @@ def _fields(document: Document) -> dict[int, _Field]:
     """Every node of the form by its object number, with what it inherits."""
     found: dict[int, _Field] = {}
     roots = document.get(document.catalog, "AcroForm", "Fields")
-    waiting = [(each, "", None, None) for each in roots] if isinstance(roots, list) else []
+    waiting: list[tuple[Any, str, Any, Any]] = []
+    waiting.extend((each, "", None, None) for each in (roots if isinstance(roots, list) else ()))
     while waiting:
-        value, prefix, kind, filled = waiting.pop()
+        value, prefix, kind, value_above = waiting.pop()
         node = document.resolve(value)
         if not isinstance(node, dict) or (isinstance(value, Reference) and value.number in found):
             continue
         title = document.resolve(node.get("T"))
         name = f"{prefix}.{text(title)}".lstrip(".") if isinstance(title, bytes) else prefix
         kind = document.resolve(node.get("FT")) or kind
-        filled = document.resolve(node.get("V")) or filled
+        value_here = node.get("V", value_above)
+        filled = document.resolve(value_here)
         if isinstance(value, Reference):
             found[value.number] = _Field(
-                name, kind, isinstance(filled, dict) and kind == "Sig", node.get("P")
+                name, kind, value_here, bool(isinstance(filled, dict) and kind == "Sig")
             )
         kids = document.resolve(node.get("Kids"))
         if isinstance(kids, list):
-            waiting.extend((each, name, kind, filled) for each in kids)
+            waiting.extend((each, name, kind, value_here) for each in kids)
         if len(found) > 200_000:
             raise TooMuch("too many fields")
     return found

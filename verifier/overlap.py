@@ -72,6 +72,21 @@ class Drawings:
             shown, ink = ImageChops.lighter(shown, page), ImageChops.darker(ink, _ink(page))
         return _lost(ink, _ink(now)) > _FEW or _lightened(shown, now) > _FEW
 
+    def differs(self, box: Box) -> bool:
+        """Whether anything within the box looks other than it did.
+
+        Raises:
+            CannotDraw: as in `hides`.
+        """
+        from PIL import ImageChops
+
+        before, after = self._draw(False, box.page, True), self._draw(True, box.page, True)
+        area = self._area(box, before.size)
+        if before.size != after.size or area is None:
+            return bool(before.size != after.size)
+        difference = ImageChops.difference(before.crop(area), after.crop(area))
+        return int(sum(difference.histogram()[_INK:])) > _FEW
+
     def _area(self, box: Box, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
         """The box in pixels; the whole of a turned page, on which nothing else may be hidden either."""
         sheet = self._file(False)[box.page]
@@ -91,7 +106,10 @@ class Drawings:
 
         if now not in self._opened:
             try:
-                self._opened[now] = pypdfium2.PdfDocument(self._files[now], password=self._password)
+                opened = pypdfium2.PdfDocument(self._files[now], password=self._password)
+                # Without this, what form fields and signatures show is not drawn.
+                opened.init_forms()
+                self._opened[now] = opened
             except pypdfium2.PdfiumError as error:
                 raise CannotDraw from error
         return self._opened[now]
@@ -104,7 +122,9 @@ class Drawings:
                 width, height = sheet.get_size()
                 if width * height > _MOST_POINTS:
                     raise CannotDraw
-                drawn = sheet.render(scale=_SCALE, grayscale=True, draw_annots=annotations)
+                drawn = sheet.render(
+                    scale=_SCALE, grayscale=True, draw_annots=annotations, may_draw_forms=annotations
+                )
                 self._drawn[key] = drawn.to_pil()
             except (MemoryError, CannotDraw):
                 raise

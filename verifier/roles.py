@@ -97,12 +97,12 @@ class _Walk:
             role = Role(role.kind, reference.number)
         if role.kind == "page":
             page = self._pages.get(reference.number, page)
+        if page is not None:
+            self._map.page_of.setdefault(reference.number, page)
         known = self._map.roles.setdefault(reference.number, set())
         if role in known:
             return
         known.add(role)
-        if page is not None:
-            self._map.page_of.setdefault(reference.number, page)
         self._inside(value, role, page)
 
     def _inside(self, value: Any, role: Role, page: int | None) -> None:

@@ -30,6 +30,7 @@ def preload() -> None:
 
     # Drawing once makes the native libraries set up what they set up lazily.
     document = pypdfium2.PdfDocument.new()
+    document.init_forms()
     document.new_page(72, 72).render(scale=1).to_pil()
     _read(PIL.Image.new("L", (32, 32), 255))
 

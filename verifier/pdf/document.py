@@ -7,15 +7,17 @@ document up to an end, and all of them share what was parsed already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from verifier.pdf.crossref import Chain, Entry, offsets_of, read_chain, rebuild
 from verifier.pdf.encryption import Decryption, open_with
 from verifier.pdf.filters import decode
 from verifier.pdf.objects import Damaged, Reference, Stream, TooMuch
 from verifier.pdf.syntax import Parser
+
+_Answer = TypeVar("_Answer")
 
 _MOST_STEPS = 32  # of references that lead to references
 _MOST_TREE_NODES = 500_000
@@ -64,6 +66,7 @@ class Document:
         self._decryption: Decryption | None = None
         self._resolved: dict[Reference, Any] = {}
         self._lengths_in_work: set[int] = set()
+        self._answers: dict[Any, Any] = {}
         try:
             self._use(read_chain(file.data, end))
             if not isinstance(self.catalog.get("Pages"), dict | Reference):
@@ -270,6 +273,12 @@ class Document:
             self.resolve_all(dictionary.get("Filter")),
             self.resolve_all(dictionary.get("DecodeParms")),
         )
+
+    def once(self, question: Callable[[Document], _Answer]) -> _Answer:
+        """The answer to a question about the whole document, remembered."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return cast("_Answer", self._answers[question])
 
     def _doubt(self, code: str) -> None:
         if code not in self.doubts:
