@@ -222,9 +222,11 @@ def attribute(oid: str, *values: bytes) -> bytes:
     return wrap(0x30, core.ObjectIdentifier(oid).dump(), wrap(0x31, *values))
 
 
-def signing_certificate(maker: Maker, *, older: bool = False) -> bytes:
+def signing_certificate(maker: Maker, *, older: bool = False, serial: int | None = None) -> bytes:
     digest = hashlib.sha1 if older else hashlib.sha256
-    entry = wrap(0x30, wrap(0x04, digest(maker.der).digest()))
+    names = wrap(0x30, wrap(0xA4, maker.asn1.issuer.dump()))
+    named = wrap(0x30, names, core.Integer(serial).dump()) if serial is not None else b""
+    entry = wrap(0x30, wrap(0x04, digest(maker.der).digest()), named)
     return attribute(
         "1.2.840.113549.1.9.16.2.12" if older else "1.2.840.113549.1.9.16.2.47",
         wrap(0x30, wrap(0x30, entry)),

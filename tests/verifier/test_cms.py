@@ -333,6 +333,13 @@ def test_the_named_certificate_has_to_be_the_one() -> None:
     assert integrity(swapped) != "intact"
 
 
+def test_the_serial_number_beside_the_digest_has_to_agree() -> None:
+    serial = signer().certificate.serial_number
+    assert integrity(make_cms(more=[signing_certificate(signer(), serial=serial)])) == "intact"
+    answer = judge(make_cms(more=[signing_certificate(signer(), serial=serial + 1)])).answer
+    assert (answer.integrity, answer.finding) == ("broken", "SIGNER_CERTIFICATE_MISMATCH")
+
+
 def test_what_the_attributes_must_say() -> None:
     content_type, digest = standard_attributes(CONTENT, "sha256")
     other_type, _ = standard_attributes(CONTENT, "sha256", "1.2.840.113549.1.9.16.1.4")

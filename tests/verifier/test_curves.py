@@ -122,6 +122,9 @@ def test_another_generator_or_a_point_beside_the_curve_is_no_key() -> None:
     chosen = int.from_bytes(point[1 : size + 1], "big"), int.from_bytes(point[size + 1 :], "big")
     with pytest.raises(UnknownAlgorithm):
         load_key(information(spelled_out(identifier, generator=chosen), point))
+    p, _, _, x, y, _ = parts_of(identifier)
+    with pytest.raises(UnknownAlgorithm):
+        load_key(information(spelled_out(identifier, generator=(x, p - y)), point))
     named = core.ObjectIdentifier(identifier).dump()
     for wrong in (point[:-1] + bytes((point[-1] ^ 1,)), b"\4" + bytes(2 * size), b"\0", point[:-1], b""):
         with pytest.raises(UnknownAlgorithm):

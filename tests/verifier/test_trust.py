@@ -455,3 +455,34 @@ def test_the_time_stamper_is_judged_like_everybody() -> None:
     (report_, _), found = report((data, CADES), (make_token(CONTENT, NOW - 15 * DAY), STAMP))
     assert report_.signed_at_source == "timestamp"
     assert "TIMESTAMP_EXPIRED" not in found
+
+
+def test_long_term_levels_need_data_for_the_whole_way_and_a_time_stamp_over_it() -> None:
+    tsa = certify("TSA", KEYS["p256"](), issuer(), stamping=True)
+    data = stamped(
+        lambda value: [make_token(value, NOW - DAY, tsa)],
+        maker=person(),
+        more=[signing_certificate(person())],
+    )
+    whole = Store(crls=(crl(issuer()), crl(root())))
+    later = (make_token(CONTENT, NOW - DAY, tsa), STAMP)
+    for store, level in ((Store(), "T"), (Store(crls=whole.crls[:1]), "T"), (whole, "LT")):
+        (signed,), _ = report((data, CADES), store=store)
+        assert signed.level == f"PAdES-B-{level}"
+    for data_end, level in ((100, "LTA"), (200, "LTA"), (201, "LT"), (None, "LTA")):
+        (signed, _), _ = report((data, CADES), later, store=whole, data_end=data_end)
+        assert signed.level == f"PAdES-B-{level}"
+
+
+def test_a_broken_time_stamp_counts_in_the_conclusion() -> None:
+    (signed,), found = report((stamped(lambda value: [make_token(value + b"!")]), CADES))
+    assert (signed.integrity, signed.subindication) == ("broken", "HASH_FAILURE")
+    assert signed.indication == "TOTAL-FAILED"
+    assert "TIMESTAMP_BROKEN" in found
+
+
+def test_a_weak_time_stamp_proves_no_time() -> None:
+    weak = stamped(lambda value: [make_token(value, NOW - DAY, digest="sha1")])
+    (signed,), found = report((weak, CADES))
+    assert (signed.integrity, signed.signed_at_source) == ("intact", "claimed")
+    assert found["WEAK_ALGORITHM"] == "SHA1"
