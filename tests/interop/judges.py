@@ -1,0 +1,135 @@
+"""What three validators say of files: ours, EU DSS and poppler's pdfsig. Trust is left aside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interop.make import JAR
+
+ROOT = Path(__file__).parents[2]
+_BATCH = 200
+
+# Sub-indications by which DSS says that a file is not what was signed (EN 319 102-1, 5.1.3).
+_DSS_BAD = {"FORMAT_FAILURE", "HASH_FAILURE", "SIG_CRYPTO_FAILURE", "SIG_CONSTRAINTS_FAILURE"}
+
+# What DSS notices between revisions; by its default policy these are warnings and leave the indication alone.
+_DSS_CHANGES = ("overlaps", "page_differences", "undefined_changes")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    assert found is not None, f"{name} is not installed"
+    return found
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """``accepted``: every signature and time-stamp is intact and nothing forbidden was changed."""
+
+    accepted: bool
+    why: str
+    signatures: int = 0
+    document_timestamps: int = 0
+
+
+def judge_ours(files: Sequence[Path], root: Path) -> dict[Path, Judgement]:
+    """``absah verify --json --offline``, many files a run."""
+    found: dict[Path, Judgement] = {}
+    for start in range(0, len(files), _BATCH):
+        batch = files[start : start + _BATCH]
+        command = [
+            sys.executable,
+            "-m",
+            "verifier.cli",
+            "--json",
+            "--offline",
+            "--lang",
+            "en",
+            "--trust",
+            str(root),
+        ]
+        done = subprocess.run(
+            [*command, *map(str, batch)],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        reports = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(reports) == len(batch), done.stderr[-2000:]
+        found |= {file: _of_report(report) for file, report in zip(batch, reports, strict=True)}
+    return found
+
+
+def _of_report(report: dict) -> Judgement:  # type: ignore[type-arg]
+    signatures = report["signatures"]
+    accepted = (
+        bool(signatures)
+        and report["verdict"] not in ("altered", "unsigned", "unreadable", "unavailable")
+        and all(
+            each["integrity"] == "intact"
+            and each["changes"] in ("none", "permitted")
+            and each["covers"] != "partial"
+            for each in signatures
+        )
+    )
+    codes = sorted({each["code"] for each in report["findings"] if each["severity"] == "error"})
+    stamps = sum(each["kind"] == "document_timestamp" for each in signatures)
+    return Judgement(accepted, " ".join([report["verdict"], *codes]), len(signatures) - stamps, stamps)
+
+
+def judge_dss(files: Sequence[Path], root: Path) -> dict[Path, Judgement]:
+    """EU DSS in one JVM; intact, not failed and unchanged is accepted, whatever it makes of trust and revocation."""
+    done = subprocess.run(
+        [_program("java"), "-jar", str(JAR), "validate", str(root)],
+        input="\n".join(map(str, files)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {Path(answer["file"]): _of_dss(answer) for answer in map(json.loads, done.stdout.splitlines())}
+
+
+def _of_dss(answer: dict) -> Judgement:  # type: ignore[type-arg]
+    if "error" in answer:
+        return Judgement(False, answer["error"][:80])
+    found = answer["signatures"]
+    bad = [
+        next((change for change in _DSS_CHANGES if each.get(change)), each["subindication"])
+        for each in found
+        if not each["intact"]
+        or each["indication"] in ("TOTAL_FAILED", "FAILED")
+        or each["subindication"] in _DSS_BAD
+        or any(each.get(change) for change in _DSS_CHANGES)
+    ]
+    stamps = sum(each["kind"] == "document_timestamp" for each in found)
+    signatures = sum(each["kind"] == "signature" for each in found)
+    why = " ".join(sorted(set(bad))) if found else "no signature found"
+    return Judgement(bool(found) and not bad, why, signatures, stamps)
+
+
+def judge_pdfsig(file: Path) -> Judgement:
+    """Poppler's pdfsig: every signature valid, and one of them over the whole file."""
+    done = subprocess.run(
+        [_program("pdfsig"), "-nocert", str(file)],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={"LANG": "C.UTF-8"},
+    )
+    text = done.stdout.decode(errors="replace")
+    verdicts = re.findall(r"Signature Validation: (.*)", text)
+    bad = sorted({each for each in verdicts if each != "Signature is Valid."})
+    if verdicts and not bad and "  - Total document signed" not in text:
+        bad = ["not total document signed"]
+    why = " ".join(bad) if verdicts else f"no signature found (exit {done.returncode})"
+    return Judgement(bool(verdicts) and not bad, why, len(verdicts))
