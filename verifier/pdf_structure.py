@@ -98,8 +98,7 @@ def is_white(pdf: bytes, start: int) -> bool:
 
 _SPACES = re.compile(rb"[\x00\t\n\x0c\r ]*")
 # Producers sign their name between a trailer and its startxref; what is longer is no remark.
-_REMARK = re.compile(rb"%(?!%EOF)[^\r\n]{0,200}+[\r\n]")
-_MOST_REMARKS = 10
+_REMARKS = re.compile(rb"(?:%(?!%EOF)[^\r\n]{0,200}+[\r\n]++){1,5}+(?=startxref)")
 _OBJECT = re.compile(rb"(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj(?![0-9A-Za-z])")
 _TABLE = re.compile(
     rb"xref[\x00\t\n\x0c\r ]+"
@@ -135,7 +134,7 @@ def first_unexplained(pdf: bytes, start: int, offsets: Collection[int], base: in
     objects and tables at those places, their trailers, and ``startxref … %%EOF`` pointing at one of them;
     ``base`` is what has to be added to what a ``startxref`` says.
     """
-    at, remarks = start, 0
+    at = start
     while True:
         white, at = at, _end(_SPACES, pdf, at)
         if at - white > _LARGEST_BLOCK:
@@ -148,8 +147,7 @@ def first_unexplained(pdf: bytes, start: int, offsets: Collection[int], base: in
             if place < start or place not in offsets:
                 return at
             after: int | None = match.end()
-        elif remarks < _MOST_REMARKS and (match := _REMARK.match(pdf, at)):
-            remarks += 1
+        elif match := _REMARKS.match(pdf, at):
             after = match.end()
         elif at not in offsets:
             return at
