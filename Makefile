@@ -13,7 +13,7 @@ run: setup
 	@$(VENV)/bin/absah serve --data "$(DATA)" --port "$(PORT)" $(if $(LAN),--lan)
 
 test: setup-test
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: setup-test
 	@$(VENV)/bin/absah bench
