@@ -31,7 +31,7 @@ def make(folder: Path) -> dict[str, Path]:
         "permit",
         typst.compile((_HERE / "permit.typ").read_bytes(), pdf_standards=["a-3a"], ignore_system_fonts=True),
     )
-    keep("letter", (_HERE / "letter.pdf").read_bytes())  # soffice --convert-to pdf letter.html
+    keep("letter", (_HERE / "letter.pdf").read_bytes())  # by the command in docs/interop.md
     keep("form", _form())
     keep("two-revisions", _revised(_form()))
     keep("hybrid", _hybrid())

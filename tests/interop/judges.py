@@ -88,7 +88,7 @@ def _of_report(report: dict) -> Judgement:  # type: ignore[type-arg]
 
 
 def judge_dss(files: Sequence[Path], root: Path) -> dict[Path, Judgement]:
-    """EU DSS in one JVM; intact, not failed and unchanged is accepted, whatever it makes of trust and revocation."""
+    """EU DSS in one JVM; accepted: intact, not failed, unchanged, whatever it makes of trust."""
     done = subprocess.run(
         [_program("java"), "-jar", str(JAR), "validate", str(root)],
         input="\n".join(map(str, files)),
