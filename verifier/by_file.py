@@ -25,10 +25,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from asn1crypto import x509
-
 from verifier import scan
 from verifier.attachment import has_active_content, read_signed_code
+from verifier.certificate import Certificate
 from verifier.certificates import (
     TrustAnswer,
     load_anchors,
@@ -37,6 +36,7 @@ from verifier.changes import Aftermath, first_unsigned_byte, judge_aftermath, wa
 from verifier.cms import (
     CmsAnswer,
 )
+from verifier.pdf.crossref import header_of
 from verifier.pdf.document import Document, File
 from verifier.pdf.encryption import PasswordNeeded
 from verifier.pdf.objects import Damaged, TooMuch
@@ -54,12 +54,13 @@ from verifier.signature import (
     conclude_signature,
     judge_cryptography,
     judge_trust,
+    judge_vri,
     prove_times,
     read_evidence,
     revision_of,
 )
 from verifier.signature_fields import find_signatures, text
-from verifier.store import Store, read_store
+from verifier.store import Store, has_store, read_store
 from verifier.traces import find_traces
 
 _MIB = 1024 * 1024
@@ -112,7 +113,7 @@ def _guarded(answer: Any) -> FileAnswer:
 
 
 def _inspect_pdf(
-    pdf: bytes, anchors: tuple[x509.Certificate, ...], moment: datetime, password: str | None
+    pdf: bytes, anchors: tuple[Certificate, ...], moment: datetime, password: str | None
 ) -> FileAnswer:
     # (2) Open the PDF.
     try:
@@ -165,7 +166,14 @@ def _inspect_pdf(
         judge_cryptography(signature, pdf, findings, lambda: _certificates(store, signatures))
 
     # (8) Times, and (9) certificates at those times.
-    evidence = read_evidence(store, anchors, signatures)
+    evidence = read_evidence(
+        store,
+        anchors,
+        signatures,
+        vri_keys=store.vri_keys,
+        data_end=next((end for end in sorted(ends) if _has_store(document.file, end)), None),
+    )
+    judge_vri(signatures, evidence, findings)
     if not anchors:
         findings.append(Observation("NO_ANCHORS"))
     prove_times(signatures, evidence, moment, findings)
@@ -268,6 +276,13 @@ def _find_signatures(document: Document, findings: list[Observation]) -> list[Si
     return found
 
 
+def _has_store(file: File, end: int) -> bool:
+    try:
+        return has_store(file.until(end))
+    except Damaged:
+        return False
+
+
 def _certificates(store: Store, signatures: Sequence[Signature]) -> list[bytes]:
     """Every certificate that the file brings outside of one signature."""
     others = (each.der for signature in signatures for each in signature.cms.certificates)
@@ -280,7 +295,7 @@ def _read_range(signature: Signature, document: Document, pdf: bytes, findings: 
     values = document.resolve_all(signature.place.dictionary.get("ByteRange"))
     try:
         signature.signed = read_signed_range(
-            values if isinstance(values, list) else [], signature.contents, pdf, document.chain.base
+            values if isinstance(values, list) else [], signature.contents, pdf, header_of(pdf, len(pdf))
         )
     except StructureFault as fault:
         signature.cms = CmsAnswer("broken", "FORMAT_FAILURE", fault.code)

@@ -12,16 +12,31 @@ _MOST = 5_000
 
 @dataclass(frozen=True)
 class Store:
-    """Certificates, CRLs and OCSP responses as they stand there, in DER; nothing of them is believed."""
+    """Certificates, CRLs and OCSP responses as they stand there, in DER; nothing of them is believed.
+
+    ``vri_keys`` are the names in its /VRI, each the SHA-1 of a signature in hex.
+    """
 
     certificates: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
+    vri_keys: tuple[str, ...] = ()
 
 
 def read_store(document: Document) -> Store:
     """The store of a document; empty where there is none. What cannot be decoded is left out."""
-    return Store(_streams(document, "Certs"), _streams(document, "CRLs"), _streams(document, "OCSPs"))
+    related = document.get(document.catalog, "DSS", "VRI")
+    return Store(
+        _streams(document, "Certs"),
+        _streams(document, "CRLs"),
+        _streams(document, "OCSPs"),
+        tuple(related)[:_MOST] if isinstance(related, dict) else (),
+    )
+
+
+def has_store(document: Document) -> bool:
+    """Whether a state of the file has a store."""
+    return "DSS" in document.catalog
 
 
 def _streams(document: Document, key: str) -> tuple[bytes, ...]:
