@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 
 from signer import problems
 from signer.app import add_agency_side, readiness
 from signer.commands.data import first_run_file, public_url, read_json, samples_folder, specimens_file
-from signer.parts import open_archive, open_desk, read_trust
+from signer.parts import open_archive, open_desk
 from signer.requests import Desk
 from signer.routes.specimens import add_specimens
 from signer.settings import Settings
@@ -24,6 +23,7 @@ from verifier.health import health_router
 from verifier.metrics import serve_metrics
 from verifier.sandbox import Sandbox
 from verifier.settings import load_settings as load_public_settings
+from verifier.trust.folder import read_trust
 
 
 def create_combined_app(settings: Settings) -> FastAPI:
@@ -35,33 +35,34 @@ def create_combined_app(settings: Settings) -> FastAPI:
     sandbox = Sandbox(require_filter=not settings.development)
     lookup = Lookup(open_database_to_read(settings.database))
     issuer, zone, logo_svg = _whose_service(desk)
+    trust = read_trust(settings.trust_folder, production=not settings.development)
 
     app = FastAPI(title="Absah", version="1", docs_url=None, redoc_url=None)
     problems.install(app)
     add_agency_side(app, desk, archive)
-    add_public_side(
-        app,
-        PublicParts(
-            lookup=lookup,
-            sandbox=sandbox,
-            anchors=tuple(each.public_bytes(Encoding.DER) for each in read_trust(settings.trust_folder)),
-            hosts=(*_own_hosts(settings), *public.other_hosts),
-            regency=issuer.regency,
-            contact=public.contact(issuer.regency),
-            official_hosts=public.official_hosts,
-            upload_limit=public.upload_limit,
-            proxies=public.proxies,
-            development=settings.development,
-            logo_svg=logo_svg,
-            zone=zone,
-        ),
+    parts = PublicParts(
+        lookup=lookup,
+        sandbox=sandbox,
+        anchors=trust.encoded(),
+        trusted_lists=trust.lists,
+        hosts=(*_own_hosts(settings), *public.other_hosts),
+        regency=issuer.regency,
+        contact=public.contact(issuer.regency),
+        official_hosts=public.official_hosts,
+        upload_limit=public.upload_limit,
+        proxies=public.proxies,
+        development=settings.development,
+        logo_svg=logo_svg,
+        zone=zone,
     )
+    add_public_side(app, parts)
     made = read_json(specimens_file(settings))
     if settings.development and made is not None:
         add_specimens(app, desk, archive, made, samples_folder(settings))
     if public.metrics_port is not None:
         serve_metrics(public.metrics_port)
-    app.include_router(health_router({**readiness(desk, archive), "register": lookup.ping}))
+    checks = {**readiness(desk, archive), "register": lookup.ping}
+    app.include_router(health_router(checks, stale_lists=parts.stale_lists))
     app.add_middleware(SecurityHeaders)
     return app
 

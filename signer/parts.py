@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from datetime import UTC, datetime
 
 from cryptography import x509
 
@@ -16,6 +16,7 @@ from storage.register import Register
 from storage.vocabulary import Misconfigured
 from templates.catalogue import Catalogue
 from templates.render import Renderer
+from verifier.trust.folder import read_trust as read_folder
 
 
 def open_register(settings: Settings) -> Register:
@@ -67,18 +68,19 @@ def open_desk(settings: Settings, public_url: str) -> Desk:
     )
 
 
-def read_trust(folder: Path) -> list[x509.Certificate]:
-    """The root certificates (PEM) of a folder.
+def read_trust(settings: Settings) -> list[x509.Certificate]:
+    """The operator's own root certificates, as far as they count today.
 
     Raises:
-        Misconfigured: there is none, or a file is not PEM.
+        Misconfigured: there is none, a file cannot be used, or production holds a development root.
     """
-    found: list[x509.Certificate] = []
-    for file in sorted(folder.glob("*.pem")):
-        try:
-            found += x509.load_pem_x509_certificates(file.read_bytes())
-        except ValueError as error:
-            raise Misconfigured(f"{file} is not a PEM file of certificates; remove or replace it.") from error
+    now = datetime.now(UTC)
+    folder = settings.trust_folder
+    found = [
+        x509.load_der_x509_certificate(anchor.der)
+        for anchor in read_folder(folder, production=not settings.development).anchors
+        if any(anchor.terms.allow(purpose, now) for purpose in anchor.terms.purposes)
+    ]
     if not found:
         raise Misconfigured(f"There is no root certificate (*.pem) in {folder}; set ABSAH_TRUST.")
     return found

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.development import DevelopmentKeyRing
 from keys.provider import KeyRing
@@ -21,12 +20,14 @@ from storage.spool import Spool
 from storage.vocabulary import Misconfigured
 from templates.render import Renderer
 from verifier.by_file import inspect
+from verifier.trust.folder import read_trust as read_folder
 
 
 def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None = None) -> Workshop:
     """What the worker needs to issue; ``transport`` replaces the HTTP one to the time-stamp authority."""
-    anchors = read_trust(settings.trust_folder)
-    anchor_bytes = [anchor.public_bytes(Encoding.DER) for anchor in anchors]
+    anchors = read_trust(settings)
+    # The last check before issuing trusts whom the public one does, on the same terms.
+    anchor_bytes = read_folder(settings.trust_folder, production=not settings.development).encoded()
     if transport is None:
         if settings.tsa_url is None:
             raise Misconfigured("No time-stamp authority is set; set ABSAH_TSA_URL.")

@@ -31,6 +31,7 @@ from verifier.routes.files import files_router
 from verifier.routes.site import site_router
 from verifier.sandbox import Sandbox
 from verifier.settings import VerifierSettings, load_settings
+from verifier.trust.folder import Trust, read_trust
 
 __all__ = ["PublicParts", "add_public_side", "create_app"]
 
@@ -90,17 +91,20 @@ def create_app(settings: VerifierSettings | None = None) -> FastAPI:
     settings = settings or load_settings()
     lookup = Lookup(open_database_to_read(settings.database))
     app = FastAPI(title="Absah: checking", version="1", docs_url=None, redoc_url=None)
-    add_public_side(app, _parts(settings, lookup))
-    app.include_router(health_router({"register": lookup.ping}))
+    parts = _parts(settings, lookup)
+    add_public_side(app, parts)
+    app.include_router(health_router({"register": lookup.ping}, stale_lists=parts.stale_lists))
     app.add_middleware(SecurityHeaders)
     return app
 
 
 def _parts(settings: VerifierSettings, lookup: Lookup) -> PublicParts:
+    trust = _read_trust(settings)
     return PublicParts(
         lookup=lookup,
         sandbox=Sandbox(require_filter=not settings.development),
-        anchors=_read_trust(settings.trust_folder),
+        anchors=trust.encoded(),
+        trusted_lists=trust.lists,
         hosts=settings.hosts,
         regency=settings.regency,
         contact=settings.contact(settings.regency),
@@ -113,10 +117,11 @@ def _parts(settings: VerifierSettings, lookup: Lookup) -> PublicParts:
     )
 
 
-def _read_trust(folder: Path) -> tuple[bytes, ...]:
+def _read_trust(settings: VerifierSettings) -> Trust:
+    folder = settings.trust_folder
     if not folder.is_dir():
         raise Misconfigured(f"The folder of root certificates {folder} is missing; set ABSAH_TRUST.")
-    return tuple(file.read_bytes() for file in sorted(folder.glob("*.pem")))
+    return read_trust(folder, production=not settings.development)
 
 
 def _read_logo(file: Path | None) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
@@ -77,38 +78,48 @@ class _Register:
 
 
 def check(
-    file: bytes | Path,
+    file: bytes | Path | str,
     *,
-    lookup: Lookup | None,
-    anchors: Sequence[bytes],
-    sandbox: Inspector,
-    now: datetime,
+    lookup: Lookup | None = None,
+    anchors: Sequence[bytes] = (),
+    sandbox: Inspector | None = None,
+    now: datetime | None = None,
     lang: Lang = "id",
     password: str | None = None,
     hosts: Sequence[str] = (),
     name: str | None = None,
     more: Sequence[Observation] = (),
 ) -> Report:
-    """Check one file.
+    """Check one file: is it what was signed, by whom, and is the document in force?
+
+    Nothing that the file names is fetched, and the file is opened in a confined process of its own.
 
     Args:
         file: its bytes or its path.
         lookup: the register, or None: then the signatures alone decide.
-        anchors: trusted certificates, DER or PEM.
-        sandbox: opens the file; an original is answered even when it cannot.
-        now: the time of the check, aware.
+        anchors: trusted certificates, DER or PEM, each perhaps with its terms;
+            `verifier.trust.folder.read_trust` reads the operator's. Without any, no signer is trusted.
+        sandbox: opens the file; an original is answered even when it cannot. None is one of this process's
+            own, which is kept warm until the process ends and checks two files at a time.
+        now: the time of the check, aware; the present if None.
         lang: the language of summary and messages.
         password: for an encrypted file.
         hosts: the hosts of our verification pages, lower case; a QR code of another is foreign.
         name: what the report calls the file; its path where not given.
         more: what the caller has to add.
 
+    Returns:
+        The verdict and its reasons. A file that is wrong in any way is an answer, never an exception.
+
     Raises:
         OSError: the path cannot be read.
         Misconfigured: the sandbox has no system call filter here.
     """
     started = perf_counter()
+    if isinstance(file, str):
+        file = Path(file)
     data = file if isinstance(file, bytes) else file.read_bytes()
+    now = now or datetime.now(UTC)
     sha256 = hashlib.sha256(data).hexdigest()
     register = _Register(lookup, more=list(more))
     answer: FileAnswer | None = None
@@ -116,7 +127,7 @@ def check(
     if known_original:
         register.more.append(Observation("ORIGINAL"))
     try:
-        answer = sandbox.inspect_now(data, anchors=anchors, moment=now, password=password)
+        answer = (sandbox or _own_sandbox()).inspect_now(data, anchors=anchors, moment=now, password=password)
     except Unavailable as error:
         # An original needs nobody to open it: the register has answered already.
         if not known_original:
@@ -141,6 +152,18 @@ def check(
         more=register.more,
     )
     return replace(report, elapsed_ms=round((perf_counter() - started) * 1000, 2))
+
+
+@cache
+def _own_sandbox() -> Inspector:
+    """The sandbox of a process that brings none."""
+    from atexit import register
+
+    from verifier.sandbox import Sandbox
+
+    sandbox = Sandbox()
+    register(sandbox.close)
+    return sandbox
 
 
 _DOUBTS = frozenset(

@@ -6,33 +6,35 @@ file that the register knows by its hash is answered without loading the PDF lib
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
     from verifier.check import Lookup
+    from verifier.commands.run import Conditions
     from verifier.report import Report
     from verifier.words import Lang
-
-_CERTIFICATE_SUFFIXES = (".pem", ".crt", ".cer", ".der")
 
 _HELP = """Check signed PDFs: is the file what was signed, by whom, and is the document in force?
 
 Any signed PDF can be checked, also one that was not issued here. Nothing that a file names is ever
-opened or fetched.
+opened or fetched. A folder stands for every PDF in it and below.
 
 \b
 Examples:
   absah verify izin.pdf                      one file, in words
+  absah verify arsip/ --jobs 4               a folder, as a table
   absah verify *.pdf --json                  one JSON object per line
+  absah verify arsip/ --csv > hasil.csv      for a spreadsheet
+  absah verify arsip/ --html hasil.html      a page to keep or print
+  curl -s URL | absah verify -               what comes through a pipe
   absah verify izin.pdf --lang en            in English
   absah verify surat.pdf --trust root.pem    trust only this root certificate
   absah verify izin.pdf --offline            the signatures alone, without the register
@@ -44,19 +46,59 @@ Exit status:
   1  some file is not
   2  some file could not be checked
 
-The folder ABSAH_DATA (default ./data) holds the register and, in trust/, the trusted root
-certificates."""
+The folder ABSAH_DATA (default ./data) holds the register and, in trust/ (or ABSAH_TRUST), the trusted
+root certificates; “absah trust” shows and changes them."""
+
+_INTERRUPTED = 130  # as a shell reports a program that SIGINT ended
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an installation keeps what a check needs, from the environment."""
+
+    data: Path
+    trust: Path
+    production: bool
+    public_url: str
+
+
+def read_place() -> Place:
+    """The place that ``ABSAH_*`` names; the same names as in `verifier.settings`."""
+    data = Path(os.environ.get("ABSAH_DATA", "data"))
+    return Place(
+        data=data,
+        trust=Path(os.environ.get("ABSAH_TRUST") or data / "trust"),
+        production=os.environ.get("ABSAH_ENV", "").lower() == "production",
+        public_url=os.environ.get("ABSAH_PUBLIC_URL", ""),
+    )
 
 
 @click.command("verify", help=_HELP)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE|FOLDER|-...",
+    type=click.Path(path_type=Path, allow_dash=True),
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line and file.")
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, one row per file.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write a page with all answers, to keep or print.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="How many files are checked at once; as many as there are processors if left out.",
+)
 @click.option(
     "--trust",
     multiple=True,
-    metavar="PEM_OR_DIR",
+    metavar="FILE|FOLDER",
     type=click.Path(exists=True, path_type=Path),
-    help="Trust these root certificates instead of those in ABSAH_DATA/trust. May be repeated.",
+    help="Trust these root certificates (PEM, DER, PKCS#7) and no others. May be repeated.",
 )
 @click.option("--offline", is_flag=True, help="Do not ask the register; the signatures alone decide.")
 @click.option("--password", help="The password of encrypted files.")
@@ -64,26 +106,22 @@ certificates."""
 def verify(
     files: tuple[Path, ...],
     as_json: bool,
+    as_csv: bool,
+    html: Path | None,
+    jobs: int | None,
     trust: tuple[Path, ...],
     offline: bool,
     password: str | None,
     lang: Lang,
 ) -> None:
     """Check signed PDFs; see ``--help``."""
-    from storage.vocabulary import Verdict
-    from verifier.without_http import leave_out_http_client
-
-    leave_out_http_client()
-    status = 0
-    for report in _reports(files, trust, offline, password, lang):
-        if as_json:
-            click.echo(json.dumps(report.to_json(), ensure_ascii=False))
-        else:
-            _print(report)
-        if report.verdict in (Verdict.UNREADABLE, Verdict.UNAVAILABLE):
-            status = 2
-        elif report.verdict is not Verdict.VALID:
-            status = max(status, 1)
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    try:
+        status = _verify(files, as_json, as_csv, html, jobs, trust, offline, password, lang)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _stop(lang)
     sys.exit(status)
 
 
@@ -92,98 +130,140 @@ def main() -> None:
     verify()
 
 
-def _reports(
-    files: tuple[Path, ...], trust: tuple[Path, ...], offline: bool, password: str | None, lang: Lang
-) -> Iterator[Report]:
+def _verify(
+    files: tuple[Path, ...],
+    as_json: bool,
+    as_csv: bool,
+    html: Path | None,
+    jobs: int | None,
+    trust: tuple[Path, ...],
+    offline: bool,
+    password: str | None,
+    lang: Lang,
+) -> int:
+    from verifier.commands.inputs import gather
+    from verifier.commands.run import check_all
+    from verifier.commands.words import LABELS
+    from verifier.without_http import leave_out_http_client
+
+    leave_out_http_client()
+    conditions = _conditions(trust, offline, password, lang)
+    inputs, passed_over = gather(files)
+    if passed_over:
+        click.echo(LABELS[lang]["passed_over"].format(count=passed_over), err=True)
+    reports: Iterable[Report] = check_all(inputs, conditions, jobs or os.cpu_count() or 1)
+    if len(inputs) > 1 and sys.stderr.isatty():
+        from verifier.commands.progress import with_progress
+
+        reports = with_progress(reports, len(inputs), LABELS[lang]["checking"])
+    with _page(html, lang, len(inputs)) as reports_on_page:
+        return _write(reports_on_page(reports), as_json=as_json, as_csv=as_csv, many=len(inputs) > 1)
+
+
+def _write(reports: Iterable[Report], *, as_json: bool, as_csv: bool, many: bool) -> int:
+    """Each answer as soon as it is there, in the form that was asked for; the exit status."""
+    from storage.vocabulary import Verdict
+
+    status = 0
+    for report in _as_json(reports) if as_json else _as_csv(reports) if as_csv else _as_text(reports, many):
+        if report.verdict in (Verdict.UNREADABLE, Verdict.UNAVAILABLE):
+            status = 2
+        elif report.verdict is not Verdict.VALID:
+            status = max(status, 1)
+    return status
+
+
+def _as_json(reports: Iterable[Report]) -> Iterator[Report]:
+    import json
+
+    for report in reports:
+        click.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        yield report
+
+
+def _as_csv(reports: Iterable[Report]) -> Iterator[Report]:
+    from verifier.commands.spreadsheet import Spreadsheet
+
+    spreadsheet = Spreadsheet(sys.stdout)
+    for report in reports:
+        spreadsheet.add(report)
+        yield report
+
+
+def _as_text(reports: Iterable[Report], many: bool) -> Iterator[Report]:
+    if not many:
+        from verifier.commands.text import print_report
+
+        for report in reports:
+            print_report(report)
+            yield report
+        return
+    from verifier.commands.table import Overview
+
+    overview = Overview()
+    for report in reports:
+        overview.add(report)
+        yield report
+    overview.show()
+
+
+@contextmanager
+def _page(file: Path | None, lang: Lang, count: int) -> Iterator[_OnPage]:
+    """Puts the answers that pass through it on the page ``file``, if there is to be one."""
+    if file is None:
+        yield lambda reports: reports
+        return
     from storage.vocabulary import Misconfigured
-    from verifier.check import check
-    from verifier.report import Observation
-    from verifier.sandbox import OneShotSandbox
+    from verifier.commands.page import Page
 
-    data = Path(os.environ.get("ABSAH_DATA", "data"))
-    anchors = _anchors(trust or (data / "trust",))
-    lookup: Lookup | None = None
-    more: list[Observation] = []
-    if not offline:
-        lookup = _open_register(data)
-        if lookup is None:
-            more.append(Observation("REGISTER_NOT_CONFIGURED"))
-    hosts = _hosts(data)
-    sandbox = OneShotSandbox()
-    for file in files:
-        started = perf_counter()
-        problem = _problem(file)
-        if problem is not None:
-            yield _failed(file, problem, lang, started)
-            continue
-        try:
-            yield check(
-                file,
-                lookup=lookup,
-                anchors=anchors,
-                sandbox=sandbox,
-                now=datetime.now(UTC),
-                lang=lang,
-                password=password,
-                hosts=hosts,
-                more=more,
-            )
-        except OSError:
-            yield _failed(file, "FILE_NOT_READABLE", lang, started)
-        except Misconfigured as error:
-            click.echo(error.message, err=True)
-            yield _failed(file, "SANDBOX_UNAVAILABLE", lang, started, ours=True)
-        except Exception as error:
-            # Every file gets its answer, also when one of them finds an error of ours.
-            click.echo(f"{click.format_filename(file)}: {type(error).__name__}", err=True)
-            yield _failed(file, "INTERNAL", lang, started, ours=True)
-
-
-def _failed(file: Path, code: str, lang: Lang, started: float, *, ours: bool = False) -> Report:
-    """The report about a file that was not opened: through its fault (unreadable) or ours (unavailable)."""
-    from verifier.report import FileAnswer, Observation
-    from verifier.verdict import conclude
-
-    return conclude(
-        None if ours else FileAnswer.unreadable(code),
-        None,
-        known_original=False,
-        register_asked=False,
-        now=datetime.now(UTC),
-        lang=lang,
-        name=str(file),
-        more=(Observation(code),) if ours else (),
-        elapsed_ms=round((perf_counter() - started) * 1000, 2),
-    )
-
-
-def _problem(file: Path) -> str | None:
     try:
-        if file.is_dir():
-            return "FILE_IS_DIRECTORY"
-        # A pipe or a device could block or never end.
-        if file.exists() and not file.is_file():
-            return "FILE_NOT_READABLE"
-        return None if file.exists() else "FILE_NOT_FOUND"
-    except (OSError, ValueError):
-        return "FILE_NOT_READABLE"
+        page = Page(file, lang, count)
+    except Misconfigured as error:
+        _refuse(error.message)
+
+    def put(reports: Iterable[Report]) -> Iterator[Report]:
+        for report in reports:
+            page.add(report)
+            yield report
+
+    try:
+        yield put
+    except BaseException:
+        page.abandon()
+        raise
+    page.finish()
 
 
-def _anchors(places: tuple[Path, ...]) -> list[bytes]:
-    """The certificates in files and folders; every one must be readable as such."""
-    files: list[Path] = []
-    for place in places:
-        if place.is_dir():
-            files += sorted(item for item in place.iterdir() if item.suffix.lower() in _CERTIFICATE_SUFFIXES)
-        elif place.exists():
-            files.append(place)
-    anchors = []
-    for file in files:
-        content = file.read_bytes()
-        if not (b"-----BEGIN CERTIFICATE-----" in content or content.startswith(b"\x30")):
-            raise click.UsageError(f"{click.format_filename(file)} is not a certificate (PEM or DER).")
-        anchors.append(content)
-    return anchors
+def _conditions(trust: tuple[Path, ...], offline: bool, password: str | None, lang: Lang) -> Conditions:
+    from storage.vocabulary import Misconfigured
+    from verifier.commands.run import Conditions
+    from verifier.report import Observation
+    from verifier.trust.folder import read_files, read_trust
+
+    place = read_place()
+    try:
+        anchors = (
+            tuple(anchor.encode() for anchor in read_files(trust))
+            if trust
+            else read_trust(place.trust, production=place.production).encoded()
+        )
+    except Misconfigured as error:
+        _refuse(error.message)
+    lookup: Lookup | None = None
+    more: tuple[Observation, ...] = ()
+    if not offline:
+        lookup = _open_register(place.data)
+        if lookup is None:
+            more = (Observation("REGISTER_NOT_CONFIGURED"),)
+    return Conditions(
+        lookup=lookup,
+        anchors=anchors,
+        hosts=_hosts(place),
+        lang=lang,
+        password=password,
+        more=more,
+        complain=lambda sentence: click.echo(sentence, err=True),
+    )
 
 
 def _open_register(data: Path) -> Lookup | None:
@@ -196,17 +276,16 @@ def _open_register(data: Path) -> Lookup | None:
         return open_lookup(data)
     except Misconfigured as error:
         # Answering without the register would call a withdrawn document good.
-        click.echo(f"{error.message} With --offline, the signatures are checked without it.", err=True)
-        sys.exit(2)
+        _refuse(f"{error.message} With --offline, the signatures are checked without it.")
 
 
-def _hosts(data: Path) -> tuple[str, ...]:
+def _hosts(place: Place) -> tuple[str, ...]:
     """The hosts of our verification pages; a QR code of another is foreign."""
     import json
     from urllib.parse import urlsplit
 
-    urls = [os.environ.get("ABSAH_PUBLIC_URL", "")]
-    first_run = data / "first-run.json"
+    urls = [place.public_url]
+    first_run = place.data / "first-run.json"
     if first_run.exists():
         # On a laptop: where `serve` was started last, and where the specimens were made.
         told = json.loads(first_run.read_text())
@@ -214,56 +293,28 @@ def _hosts(data: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(urlsplit(url).netloc.lower() for url in urls if url))
 
 
-_MARKS = {"green": "✔", "yellow": "!", "red": "✘", "grey": "?"}
-_TERMINAL = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_black"}
-_LABELS = {
-    "id": {
-        "signature": "tanda tangan",
-        "e_seal": "segel elektronik",
-        "document_timestamp": "penanda waktu",
-        "timestamp": "dibuktikan penanda waktu",
-        "claimed": "menurut penanda tangan",
-        "register": "Register",
-        "unknown": "tidak tercatat di sini",
-        "unsearched": "tidak dapat dicari",
-    },
-    "en": {
-        "signature": "signature",
-        "e_seal": "e-seal",
-        "document_timestamp": "time-stamp",
-        "timestamp": "proven by a time-stamp",
-        "claimed": "as the signer says",
-        "register": "Register",
-        "unknown": "not recorded here",
-        "unsearched": "could not be searched",
-    },
-}
+def _refuse(sentence: str) -> NoReturn:
+    """End before any file is looked at; none could be checked."""
+    click.echo(sentence, err=True)
+    sys.exit(2)
 
 
-def _print(report: Report) -> None:
-    """The answer for a person: verdict, advice, signers, register, findings."""
-    from storage.vocabulary import Verdict
-    from verifier.verdict import STATUS_WORDS
+def _stop(lang: Lang) -> NoReturn:
+    """End at once: whoever presses Ctrl-C does not want to wait for the files that are open.
 
-    labels = _LABELS[report.lang]
-    click.echo(click.style(click.format_filename(report.file), bold=True))
-    heading = f"{_MARKS[report.colour]} {report.heading}"
-    click.echo("  " + click.style(heading, fg=_TERMINAL[report.colour], bold=True))
-    click.echo(f"    {report.advice}")
-    for signature in report.signatures:
-        when = (
-            f", {signature.signed_at} ({labels[signature.signed_at_source]})" if signature.signed_at else ""
-        )
-        click.echo(f"  · {labels[signature.kind]}: {signature.signer}{when}")
-    register = report.register
-    if register is not None:
-        known = f"{register.number}, {STATUS_WORDS[report.lang][register.status]}" if register.status else ""
-        # Of a file that cannot be read nobody knows which document it is.
-        searched = report.verdict not in (Verdict.UNREADABLE, Verdict.UNAVAILABLE)
-        click.echo(f"  · {labels['register']}: {known or labels['unknown' if searched else 'unsearched']}")
-    for finding in report.findings:
-        click.echo(f"  - {finding.message} [{finding.code}]")
+    The sandbox's processes die with this one.
+    """
+    from verifier.commands.words import LABELS
 
+    click.echo("\n" + LABELS[lang]["stopped"], err=True)
+    sys.stdout.flush()
+    os._exit(_INTERRUPTED)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _OnPage = Callable[[Iterable[Report]], Iterable[Report]]
 
 if __name__ == "__main__":
     main()

@@ -9,6 +9,7 @@ import re
 from typing import Literal
 
 from verifier.change_words import TABLE as _CHANGES
+from verifier.input_words import TABLE as _INPUTS
 
 # code: (severity, sentence id, sentence en). Codes never change; sentences may be bettered.
 _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
@@ -343,6 +344,7 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Our file checker cannot be started at the moment.",
     ),
     **_CHANGES,
+    **_INPUTS,
 }
 
 CODES = frozenset(_TABLE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -10,8 +10,14 @@ from fastapi.responses import JSONResponse
 from storage.vocabulary import AbsahError
 
 
-def health_router(checks: Mapping[str, Callable[[], None]]) -> APIRouter:
-    """``/healthz``: the process answers. ``/readyz``: each part in ``checks`` does; a check raises if not."""
+def health_router(
+    checks: Mapping[str, Callable[[], None]], *, stale_lists: Callable[[], Sequence[str]] = tuple
+) -> APIRouter:
+    """``/healthz``: the process answers. ``/readyz``: each part in ``checks`` does; a check raises if not.
+
+    ``stale_lists`` names the trusted lists that are past their next update. They are told and do not make the
+    program unready: every replica has the same ones, and what needs no list is answered as before.
+    """
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="The process answers")
@@ -23,7 +29,7 @@ def health_router(checks: Mapping[str, Callable[[], None]]) -> APIRouter:
         "/readyz", summary="Every part answers", responses={503: {"description": "Some part does not"}}
     )
     def readyz() -> JSONResponse:
-        """The parts and, of those that fail, the error's code."""
+        """The parts and, of those that fail, the error's code; the trusted lists that are stale, if any."""
         parts = {}
         for name, check in checks.items():
             try:
@@ -32,6 +38,9 @@ def health_router(checks: Mapping[str, Callable[[], None]]) -> APIRouter:
             except AbsahError as error:
                 parts[name] = error.code
         ready = all(state == "ok" for state in parts.values())
-        return JSONResponse({"status": "ok" if ready else "unready", "parts": parts}, 200 if ready else 503)
+        answer: dict[str, object] = {"status": "ok" if ready else "unready", "parts": parts}
+        if stale := list(stale_lists()):
+            answer["stale_lists"] = stale
+        return JSONResponse(answer, 200 if ready else 503)
 
     return router

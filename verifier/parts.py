@@ -10,6 +10,7 @@ from storage import code as codes
 from storage.lookup import Lookup
 from storage.records import Issuer
 from verifier.sandbox import Sandbox
+from verifier.trust.folder import KeptList
 from verifier.typed import read_typed
 
 
@@ -24,6 +25,7 @@ class PublicParts:
     ``hosts`` are the hosts (with their ports) of our own QR codes, today's first. ``contact`` is who answers
     for an installation where no document names its agency. ``official_hosts`` are other services' hosts
     and what people call them. ``upload_limit`` is in bytes. ``proxies`` are our own, see `Networks`.
+    ``anchors`` are what is trusted, with its terms; among them those of ``trusted_lists``.
     """
 
     lookup: Lookup
@@ -39,8 +41,14 @@ class PublicParts:
     clock: Callable[[], datetime] = _now
     zone: str = "Asia/Jakarta"
     proxies: tuple[str, ...] = ()
+    trusted_lists: tuple[KeptList, ...] = ()
 
     def own_code(self, typed: str) -> str | None:
         """The code in something typed, where it is one that has a page here; nothing is looked up."""
         code = read_typed(typed, self.hosts).code
         return code if codes.is_well_formed(code) else None
+
+    def stale_lists(self) -> list[str]:
+        """The territories of the trusted lists that are past their next update."""
+        now = self.clock()
+        return [each.territory for each in self.trusted_lists if each.is_stale(now)]

@@ -26,7 +26,7 @@ def trust() -> None:
     """
     settings = load_settings()
     prepare(settings)
-    for certificate in read_trust(settings.trust_folder):
+    for certificate in read_trust(settings):
         fingerprint = certificate.fingerprint(SHA256()).hex(":").upper()
         click.echo(f"# {certificate.subject.rfc4514_string()}\n# SHA-256 {fingerprint}")
         click.echo(certificate.public_bytes(Encoding.PEM).decode(), nl=False)

@@ -78,10 +78,11 @@ def test_one_json_object_per_file_whatever_happens(folder: Path) -> None:
         "empty.pdf",
         "page.html",
         "missing.pdf",
-        ".",
+        "hollow",
         "bomb.pdf",
         "/dev/null",
     ]
+    (folder / "hollow").mkdir()
     result = run(folder, *files, "--json")
     objects = [json.loads(line) for line in result.stdout.splitlines()]
     assert [item["file"] for item in objects] == files
@@ -92,9 +93,9 @@ def test_one_json_object_per_file_whatever_happens(folder: Path) -> None:
     assert found[3] >= {"EMPTY"}
     assert found[4] >= {"NOT_PDF"}
     assert found[5] == {"FILE_NOT_FOUND"}
-    assert found[6] == {"FILE_IS_DIRECTORY"}
+    assert found[6] == {"FILE_IS_DIRECTORY", "FOLDER_WITHOUT_PDF"}
     assert found[7] & {"LIMIT", "DAMAGED"}
-    assert found[8] == {"FILE_NOT_READABLE"}
+    assert found[8] == {"FILE_NOT_READABLE", "INPUT_PIPE"}
     assert all(item["register"] is None for item in objects)
     assert all(item["elapsed_ms"] > 0 for item in objects)
     assert "REGISTER_NOT_CONFIGURED" in found[0]

@@ -1,0 +1,147 @@
+"""Which files a command line names: files, folders, a pipe; and what cannot be checked at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.commands.recognise import HEAD_BYTES, TAIL_BYTES, Ends, recognise
+from verifier.report import Observation
+
+# As large as a file may be here; a check holds it in memory.
+MAXIMUM_BYTES = 500_000_000
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file to check: its name as it was given, and why it cannot be, where that is known already."""
+
+    name: str
+    path: Path | None
+    problem: tuple[Observation, ...] = ()
+
+
+class NotChecked(Exception):
+    """A file is nothing that can be checked as a PDF; the observations say what it is.
+
+    ``sha256`` is its hash in hex, empty where it was not read.
+    """
+
+    def __init__(self, *observations: Observation, sha256: str = "") -> None:
+        super().__init__(observations[0].code)
+        self.observations = observations
+        self.sha256 = sha256
+
+
+def gather(names: Sequence[Path]) -> tuple[list[Input], int]:
+    """The files that ``names`` stand for, in order, and how many other files lie in the folders among them.
+
+    A folder stands for every PDF in it and below, whatever the case of its suffix; links to folders in it
+    are not followed, so that no circle is walked.
+    """
+    inputs: list[Input] = []
+    passed_over = 0
+    for name in names:
+        if str(name) == STANDARD_INPUT:
+            inputs.append(Input(STANDARD_INPUT, None))
+            continue
+        try:
+            is_folder = name.is_dir()
+        except (OSError, ValueError):
+            is_folder = False  # what it is instead is told when it is opened
+        if not is_folder:
+            inputs.append(Input(str(name), name))
+            continue
+        found, others = _walk(name)
+        passed_over += others
+        inputs += [Input(str(file), file) for file in found]
+        if not found:
+            problem = (Observation("FILE_IS_DIRECTORY"), Observation("FOLDER_WITHOUT_PDF"))
+            inputs.append(Input(str(name), name, problem))
+    return inputs, passed_over
+
+
+def _walk(folder: Path) -> tuple[list[Path], int]:
+    found: list[Path] = []
+    others = 0
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            if name.lower().endswith(".pdf"):
+                found.append(Path(place) / name)
+            else:
+                others += 1
+    return found, others
+
+
+def read(item: Input) -> bytes:
+    """The bytes of a file that may be a PDF or a photo.
+
+    Raises:
+        NotChecked: it is missing, cannot be read, is too large, or is recognised as something else.
+    """
+    if item.problem:
+        raise NotChecked(*item.problem)
+    if item.path is None:
+        return _of_pipe()
+    try:
+        # Without waiting: to open a pipe that nobody writes to would take for ever.
+        descriptor = os.open(item.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise NotChecked(*_why_not(error)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise NotChecked(Observation("FILE_NOT_READABLE"), Observation("INPUT_PIPE"))
+        if status.st_size > MAXIMUM_BYTES:
+            raise NotChecked(_too_large())
+
+        def tail() -> bytes:
+            file.seek(max(0, status.st_size - TAIL_BYTES))
+            return file.read(TAIL_BYTES)
+
+        try:
+            what = recognise(Ends(file.read(HEAD_BYTES), tail))
+            # Through the one that was judged: the name may lead elsewhere by now.
+            file.seek(0)
+            if what is not None:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                raise NotChecked(Observation("NOT_PDF"), what, sha256=digest)
+            return file.read(MAXIMUM_BYTES)
+        except OSError as error:
+            raise NotChecked(Observation("FILE_NOT_READABLE")) from error
+
+
+def _of_pipe() -> bytes:
+    data = sys.stdin.buffer.read(MAXIMUM_BYTES + 1)
+    if len(data) > MAXIMUM_BYTES:
+        raise NotChecked(_too_large())
+    what = recognise(Ends(data[:HEAD_BYTES], lambda: data[-TAIL_BYTES:]))
+    if what is not None:
+        raise NotChecked(Observation("NOT_PDF"), what, sha256=hashlib.sha256(data).hexdigest())
+    return data
+
+
+def _too_large() -> Observation:
+    return Observation.of("TOO_LARGE", limit=MAXIMUM_BYTES // 1_000_000)
+
+
+def _why_not(error: OSError | ValueError) -> Iterator[Observation]:
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOENT, errno.ENOTDIR):
+        yield Observation("FILE_NOT_FOUND")
+        return
+    yield Observation("FILE_NOT_READABLE")
+    if number in (errno.EACCES, errno.EPERM):
+        yield Observation("INPUT_NO_PERMISSION")
+    elif number == errno.ELOOP:
+        yield Observation("INPUT_LINK_LOOP")
+    elif number == errno.ENXIO:
+        yield Observation("INPUT_PIPE")

@@ -1,0 +1,142 @@
+"""What a file is that is no PDF, from its first bytes: read, never opened as what it claims to be.
+
+Nothing is unpacked. Of a ZIP only the names in its directory are read, and of those a bounded number.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from verifier.report import Observation, printable
+
+HEAD_BYTES = 8192
+# A ZIP's directory lies at its end; longer ones are not read.
+TAIL_BYTES = 1 << 20
+_MOST_NAMES = 5
+
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+_DATA = bytes.fromhex("06092a864886f70d010701")
+_ARMOUR = re.compile(rb"\s*-----BEGIN (PKCS7|CMS|CERTIFICATE|X509 CERTIFICATE|TRUSTED CERTIFICATE)-----")
+_MAIL_HEADER = re.compile(
+    rb"^(?:Received|Return-Path|Delivered-To|MIME-Version|Message-ID|From|To|Subject|Date|DKIM-Signature): ?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WEB_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
+# ISO 14496-12, 4.3: the brand behind "ftyp".
+_BRANDS = {
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"hevc": "HEIC",
+    b"mif1": "HEIF",
+    b"msf1": "HEIF",
+    b"avif": "AVIF",
+}
+_PICTURES = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"GIF8", "GIF"), (b"BM", "BMP"))
+_OFFICE = {
+    b"word/": "Word",
+    b"xl/": "Excel",
+    b"ppt/": "PowerPoint",
+}
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The first `HEAD_BYTES` of a file, and a way to read its last `TAIL_BYTES`."""
+
+    head: bytes
+    read_tail: Callable[[], bytes]
+
+
+def recognise(ends: Ends) -> Observation | None:
+    """What a file is that cannot be checked as a PDF; None for a PDF, a photo, and what is not known.
+
+    A CMS container comes before everything: it may carry a whole PDF near its beginning.
+    """
+    head = ends.head
+    if head[:1] == b"\x30" and _SIGNED_DATA in head[:32]:
+        return _cms(head)
+    if armour := _ARMOUR.match(head):
+        inner = armour[1]
+        return Observation("INPUT_CERTIFICATE") if b"CERT" in inner else _armoured_cms(head)
+    if b"%PDF-" in head[:1024]:
+        return None
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zip(ends)
+    return _plain(head)
+
+
+def _plain(head: bytes) -> Observation | None:
+    if head[4:8] == b"ftyp" and head[8:12] in _BRANDS:
+        return Observation.of("INPUT_PICTURE", what=_BRANDS[head[8:12]])
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Observation.of("INPUT_PICTURE", what="WebP")
+    for mark, name in _PICTURES:
+        if head.startswith(mark):
+            return Observation.of("INPUT_PICTURE", what=name)
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return Observation.of("INPUT_OFFICE", what="Office 97–2003")
+    if head.startswith(b"{\\rtf"):
+        return Observation.of("INPUT_OFFICE", what="RTF")
+    if _WEB_PAGE.match(head):
+        return Observation("INPUT_WEB_PAGE")
+    first, *rest = head.lstrip().splitlines() or [b""]
+    if _MAIL_HEADER.match(first) and _MAIL_HEADER.search(b"\n".join(rest)):
+        return Observation("INPUT_MAIL")
+    return None
+
+
+def _cms(head: bytes) -> Observation:
+    """RFC 5652, 5.2: where the content is inside, the tag [0] follows the type of the content."""
+    at = head.find(_DATA)
+    attached = at >= 0 and head[at + len(_DATA) : at + len(_DATA) + 1] == b"\xa0"
+    return Observation("INPUT_CMS_CONTAINER" if attached else "INPUT_CMS_DETACHED")
+
+
+def _armoured_cms(head: bytes) -> Observation:
+    import base64
+    import binascii
+
+    lines = head.split(b"-----", 4)[2]
+    text = b"".join(lines.split())
+    try:
+        return _cms(base64.b64decode(text[: len(text) // 4 * 4]))
+    except (ValueError, binascii.Error):
+        return Observation("INPUT_CMS_DETACHED")
+
+
+def _zip(ends: Ends) -> Observation:
+    # OpenDocument and ASiC begin with an uncompressed entry of this name (EN 319 162-1, A.1).
+    if ends.head[30:38] == b"mimetype":
+        kind = ends.head[38:120]
+        if b"vnd.etsi.asic" in kind:
+            return Observation("INPUT_SIGNATURE_CONTAINER")
+        if b"opendocument" in kind:
+            return Observation.of("INPUT_OFFICE", what="OpenDocument")
+    names = _names(ends.read_tail())
+    if any(name.startswith(b"[Content_Types].xml") for name in names):
+        program = next(
+            (word for start, word in _OFFICE.items() if any(n.startswith(start) for n in names)), "Office"
+        )
+        return Observation.of("INPUT_OFFICE", what=program)
+    pdfs = [name.decode("utf-8", "replace") for name in names if name.lower().endswith(b".pdf")]
+    if not pdfs:
+        return Observation("INPUT_ZIP_WITHOUT_PDF")
+    listed = ", ".join(printable(name, 60) for name in pdfs[:_MOST_NAMES])
+    more = f" (+{len(pdfs) - _MOST_NAMES})" if len(pdfs) > _MOST_NAMES else ""
+    # A value holds 200 characters; how many there are has to be among them.
+    return Observation.of("INPUT_ZIP", names=listed[: 190 - len(more)] + more)
+
+
+def _names(tail: bytes) -> list[bytes]:
+    """The names in a ZIP's central directory (APPNOTE, 4.3.12), as far as it lies in ``tail``."""
+    names, at = [], tail.find(b"PK\x01\x02")
+    while 0 <= at <= len(tail) - 46 and tail[at : at + 4] == b"PK\x01\x02":
+        name, extra, comment = struct.unpack_from("<HHH", tail, at + 28)
+        names.append(tail[at + 46 : at + 46 + name])
+        at += 46 + name + extra + comment
+    return names

@@ -1,0 +1,85 @@
+"""Tables at a terminal, cut at its width; whole where nobody looks, so that a pipe loses nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from verifier.commands.words import LABELS, MARKS, common_name, signers
+from verifier.report import Report, printable
+
+_COLOURS = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_black"}
+# Where the output is no terminal.
+_WIDE = 1000
+
+
+class Overview:
+    """A row for each file, and how often each verdict came; only the rows are kept, not the reports."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Text, Text, Text, Text]] = []
+        self._verdicts: Counter[tuple[str, str]] = Counter()
+        self._lang = "id"
+
+    def add(self, report: Report) -> None:
+        """One more file."""
+        self._lang = report.lang
+        colour = _COLOURS[report.colour]
+        self._verdicts[report.heading, colour] += 1
+        first = next(iter(signers(report)), None)
+        others = f" +{len(signers(report)) - 1}" if len(signers(report)) > 1 else ""
+        at = first.signed_at if first is not None else None
+        self._rows.append(
+            (
+                Text(_short(printable(report.file, 400))),
+                Text(f"{MARKS[report.colour]} {report.heading}", style=colour),
+                Text(common_name(first.signer) + others if first is not None else "—"),
+                Text((at or "—")[:16].replace("T", " ")),
+            )
+        )
+
+    def show(self) -> None:
+        """The table, the sums below it, and where the details are."""
+        labels = LABELS[self._lang]
+        console = _console()
+        table = _table([labels[each] for each in ("file", "verdict", "signer", "time")])
+        table.columns[0].ratio, table.columns[1].ratio, table.columns[2].ratio = 3, 3, 2
+        table.columns[3].min_width = 10
+        for row in self._rows:
+            table.add_row(*row)
+        console.print(table)
+        console.print(Text(labels["files"].format(count=len(self._rows)), style="bold"))
+        for (heading, colour), count in self._verdicts.most_common():
+            console.print(Text(f"{count:>6}  {heading}", style=colour))
+        console.print(Text(labels["more"]))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[int]) -> None:
+    """A plain table; the columns numbered in ``whole`` are never cut, but folded."""
+    table = _table(columns)
+    for position in whole:
+        table.columns[position].overflow, table.columns[position].no_wrap = "fold", False
+    for row in rows:
+        table.add_row(*(Text(printable(cell, 400)) for cell in row))
+    _console().print(table)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
+def _table(columns: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    return table
+
+
+def _short(name: str) -> str:
+    """A path whose end, which tells files apart, is seen also in a narrow column."""
+    return name if len(name) <= 60 else "…" + name[-59:]

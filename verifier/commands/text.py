@@ -1,0 +1,28 @@
+"""The answer about one file for a person at a terminal: verdict, advice, signers, register, findings."""
+
+from __future__ import annotations
+
+import click
+
+from verifier.commands.words import LABELS, MARKS, register_words
+from verifier.report import Report
+
+_TERMINAL = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_black"}
+
+
+def print_report(report: Report) -> None:
+    """The whole answer."""
+    labels = LABELS[report.lang]
+    click.echo(click.style(click.format_filename(report.file), bold=True))
+    heading = f"{MARKS[report.colour]} {report.heading}"
+    click.echo("  " + click.style(heading, fg=_TERMINAL[report.colour], bold=True))
+    click.echo(f"    {report.advice}")
+    for signature in report.signatures:
+        when = (
+            f", {signature.signed_at} ({labels[signature.signed_at_source]})" if signature.signed_at else ""
+        )
+        click.echo(f"  · {labels[signature.kind]}: {signature.signer}{when}")
+    if report.register is not None:
+        click.echo(f"  · {labels['register']}: {register_words(report)}")
+    for finding in report.findings:
+        click.echo(f"  - {finding.message} [{finding.code}]")
