@@ -26,8 +26,8 @@ from tests.interop.recipes import Recipe, all_recipes
 from tests.interop.timestamps import timestamp_server
 
 HERE = Path(__file__).parent
-_PRODUCERS = HERE / "producers"
-JAR = _PRODUCERS / "java" / "target" / "producers.jar"
+PRODUCERS = HERE / "producers"
+JAR = PRODUCERS / "java" / "target" / "producers.jar"
 JVM_TOOLS = ("dss", "pdfbox", "openpdf", "itext")
 SAMPLE_BYTES = 5_800_000
 
@@ -62,9 +62,9 @@ def available_tools() -> tuple[str, ...]:
     tools = ["pyhanko"]
     if JAR.exists():
         tools += JVM_TOOLS
-    if (_PRODUCERS / "node" / "node_modules").is_dir():
+    if (PRODUCERS / "node" / "node_modules").is_dir():
         tools.append("signpdf")
-    if (_PRODUCERS / "endesive" / ".venv").is_dir():
+    if (PRODUCERS / "endesive" / ".venv").is_dir():
         tools.append("endesive")
     return tuple(tools)
 
@@ -90,7 +90,7 @@ def make(out: Path, recipes: Sequence[Recipe]) -> tuple[list[Genuine], dict[str,
     with timestamp_server(out / "authority") as address:
         lines = [_line(recipe, files, found) for recipe in wanted if recipe.tool == "endesive"]
         if lines:
-            program = _PRODUCERS / "endesive"
+            program = PRODUCERS / "endesive"
             refused |= _run(
                 [
                     str(program / ".venv/bin/python"),
@@ -149,7 +149,7 @@ def _commands(out: Path) -> list[tuple[list[str], tuple[str, ...]]]:
     folder = str(out / "authority")
     return [
         (["java", "-jar", str(JAR), "make", folder], JVM_TOOLS),
-        (["node", str(_PRODUCERS / "node" / "make.js"), folder], ("signpdf",)),
+        (["node", str(PRODUCERS / "node" / "make.js"), folder], ("signpdf",)),
     ]
 
 

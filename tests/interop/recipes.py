@@ -44,6 +44,8 @@ class Recipe:
             verb, *settings = step.split()
             shown = [each for each in settings if each.partition("=")[0] not in {"field", "value", "y", "x"}]
             found += [f"{verb} {each}" for each in shown] or [verb]
+            if "field=setuju" in settings:
+                found.append("fill a check box")
         if self.signatures > 1:
             found.append("several signatures")
         return tuple(dict.fromkeys(found))

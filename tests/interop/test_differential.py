@@ -1,4 +1,4 @@
-"""Where EU DSS and poppler's pdfsig judge otherwise than we do, and why: docs/interop.md tells it to people."""
+"""Where EU DSS and poppler's pdfsig judge otherwise than we do, and why (docs/interop.md)."""
 
 from __future__ import annotations
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.interop import describe
 from tests.interop.conftest import genuine_sample
 from tests.interop.judges import Judgement, judge_ours
 from tests.interop.known import REJECTED
-from tests.interop.make import JVM_TOOLS, Genuine, make
+from tests.interop.make import JAR, JVM_TOOLS, PRODUCERS, VERSIONS, Genuine, make
 from tests.interop.recipes import all_recipes
 
 
@@ -40,6 +43,28 @@ def test_the_sample_shows_every_tool_and_every_feature_of_it() -> None:
     wanted = {(recipe.tool, feature) for recipe in recipes for feature in recipe.features}
     assert {(each.tool, feature) for each in genuine_sample() for feature in each.features} == wanted
     assert len(recipes) >= 200
+
+
+def test_the_versions_are_those_that_are_pinned() -> None:
+    java = (PRODUCERS / "java" / "pom.xml").read_text()
+    node = json.loads((PRODUCERS / "node" / "package.json").read_text())["dependencies"]
+    pins = {
+        "dss": re.findall(r"<dss.version>(.+)<", java)[0],
+        "openpdf": re.findall(r"openpdf</artifactId>\s+<version>(.+)<", java)[0],
+        "itext": re.findall(r"<itext.version>(.+)<", java)[0],
+        "signpdf": node["@signpdf/signpdf"],
+        "endesive": re.findall(
+            r"^endesive==(\S+)", (PRODUCERS / "endesive" / "requirements.lock").read_text(), re.MULTILINE
+        )[0],
+    }
+    assert pins == {tool: VERSIONS[tool].split()[-1] for tool in pins}
+    # PDFBox comes with EU DSS.
+    libraries = [each.name for each in JAR.parent.glob("lib/pdfbox-3*.jar")]
+    assert libraries in ([], [f"pdfbox-{VERSIONS['pdfbox'].split()[-1]}.jar"])
+
+
+def test_the_page_tells_what_the_recipes_and_the_known_differences_say() -> None:
+    assert describe.PAGE.read_text() == describe.page(describe.PAGE.read_text())
 
 
 def test_files_made_anew_are_accepted(jvm: None, seed: int, tmp_path: Path) -> None:
