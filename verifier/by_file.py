@@ -19,7 +19,6 @@ and never a good answer.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -41,7 +40,6 @@ from verifier.pdf.document import Document, File
 from verifier.pdf.encryption import PasswordNeeded
 from verifier.pdf.objects import Damaged, TooMuch
 from verifier.pdf_structure import (
-    SignedRange,
     StructureFault,
     is_white,
     last_end,
@@ -199,7 +197,7 @@ def _inspect_pdf(
         readable=True,
         signatures=reports,
         findings=tuple(findings),
-        byte_range_digests=tuple(_digest(s.signed, pdf) for s in signatures if s.signed),
+        byte_range_digests=tuple(each.message.digest("sha256").hex() for each in signatures if each.message),
         code=code,
     )
 
@@ -320,10 +318,3 @@ def _judge_changes(
             (Observation.of("CHANGES_UNDETERMINED", field=signature.field),),
         )
     findings.extend(signature.aftermath.findings)
-
-
-def _digest(signed: SignedRange, pdf: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in signed.covered(pdf):
-        digest.update(part)
-    return digest.hexdigest()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from verifier.algorithms import Message
 from verifier.ber import BerError, read_time
 from verifier.certificate import Certificate, read_certificate
 from verifier.certificates import (
@@ -60,6 +61,7 @@ class Signature:
     claimed_entry: str | None = None
     noisy_padding: bool = False
     signed: SignedRange | None = None
+    message: Message | None = None
     aftermath: Aftermath = _NOT_JUDGED
     cms: CmsAnswer = MALFORMED
     tokens: tuple[Token, ...] = ()
@@ -88,11 +90,12 @@ def judge_cryptography(
     if signature.signed is None:
         return
     name = TIME_STAMP if signature.kind == "document_timestamp" else signature.sub_filter
+    signature.message = Message(*signature.signed.covered(pdf))
     try:
         judged = judge_contents(
             signature.contents,
             name,
-            signature.signed.covered(pdf),
+            signature.message,
             certificate_entry=signature.certificate_entry,
             elsewhere=lambda: read_certificates(elsewhere()),
         )

@@ -54,23 +54,22 @@ class Judged:
 def judge_contents(
     contents: bytes,
     sub_filter: str,
-    parts: Sequence[bytes | memoryview],
+    message: Message,
     *,
     certificate_entry: Sequence[bytes] = (),
     elsewhere: Elsewhere = nowhere,
 ) -> Judged:
-    """Whether ``parts`` are what the signature in ``contents`` was made over, and its time-stamps.
+    """Whether ``message`` is what the signature in ``contents`` was made over, and its time-stamps.
 
     Args:
         contents: the value of ``/Contents``, padding included.
         sub_filter: the name without its slash; empty where there is none.
-        parts: the bytes that the ByteRange covers.
+        message: the bytes that the ByteRange covers.
         certificate_entry: ``/Cert``, each as DER; the first is the signer's.
         elsewhere: further certificates, asked only where the signature does not bring its own.
 
     Never raises for what the file holds, `MemoryError` excepted.
     """
-    message = Message(*parts)
     try:
         outer = read_element(contents)
         # Zeros are the room that was left; anything else is a hiding place that no signature covers.

@@ -35,6 +35,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_pki import NOW
 
+from verifier.algorithms import Message
 from verifier.certificate import read_certificate
 from verifier.certificates import Evidence, is_readable, judge_signer
 from verifier.subfilters import Judged, judge_contents
@@ -46,7 +47,8 @@ def judge(
     data: bytes, content: bytes = CONTENT, sub_filter: str = "adbe.pkcs7.detached", **options: Any
 ) -> Judged:
     middle = len(content) // 3
-    return judge_contents(data, sub_filter, (content[:middle], memoryview(content)[middle:]), **options)
+    message = Message(content[:middle], memoryview(content)[middle:])
+    return judge_contents(data, sub_filter, message, **options)
 
 
 def integrity(data: bytes, content: bytes = CONTENT, **options: Any) -> str:

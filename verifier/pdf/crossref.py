@@ -49,6 +49,12 @@ class Section:
     hidden_start: int | None = None
     """Where the stream of a hybrid file (/XRefStm) begins."""
     listed_twice: set[int] = field(default_factory=set)
+    stop: int = 0
+    """Where it ends; a reader who gets the file up to here or further reads the same."""
+
+
+Sections = dict[tuple[int, int], Section]
+"""Sections that were read already, by offset and base."""
 
 
 @dataclass
@@ -96,7 +102,7 @@ def header_of(data: Any, end: int) -> int:
     return match.start() if match else 0
 
 
-def read_chain(data: Any, end: int) -> Chain:
+def read_chain(data: Any, end: int, known: Sections) -> Chain:
     """The chain that begins with the last ``startxref`` before ``end``.
 
     Raises:
@@ -109,18 +115,25 @@ def read_chain(data: Any, end: int) -> Chain:
     header = header_of(data, end)
     for base in dict.fromkeys((0, header)):
         try:
-            first = read_section(data, start[0] + base, end, base)
+            first = _known_section(data, start[0] + base, end, base, known)
         except Damaged:
             continue
         chain = Chain([first], base=base)
         if base:
             chain.doubts.append("BASE_MOVED")
-        _follow(chain, data, end)
+        _follow(chain, data, end, known)
         return chain
     raise Damaged("startxref leads nowhere")
 
 
-def _follow(chain: Chain, data: Any, end: int) -> None:
+def _known_section(data: Any, at: int, end: int, base: int, known: Sections) -> Section:
+    section = known.get((at, base))
+    if section is None or section.stop > end:
+        section = known[at, base] = read_section(data, at, end, base)
+    return section
+
+
+def _follow(chain: Chain, data: Any, end: int, known: Sections) -> None:
     seen = {chain.sections[0].start}
     section = chain.sections[0]
     while (previous := section.trailer.get("Prev")) is not None:
@@ -130,7 +143,7 @@ def _follow(chain: Chain, data: Any, end: int) -> None:
             chain.doubts.append("PREV_WRONG")
             return
         try:
-            section = read_section(data, previous + chain.base, end, chain.base)
+            section = _known_section(data, previous + chain.base, end, chain.base, known)
         except Damaged:
             # Producers that write "/Prev 0" for "there is none" are many.
             chain.doubts.append("PREV_WRONG" if previous else "PREV_ZERO")
@@ -162,6 +175,7 @@ def read_section(data: Any, at: int, end: int, base: int = 0) -> Section:
         # Objects of a hybrid file that old readers do not see (7.5.8.4): free or missing in the table.
         more = _read_stream(data, hidden + base, end, base)
         section.hidden_start = more.start
+        section.stop = max(section.stop, more.stop)
         for number, entry in more.entries.items():
             if section.entries.get(number) is None:
                 section.entries[number] = entry
@@ -189,10 +203,10 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
     trailer = _TRAILER.match(data, at, end)
     if trailer is None:
         raise Damaged("a table without trailer")
-    dictionary, _ = Parser(data, end).value(trailer.end())
+    dictionary, stop = Parser(data, end).value(trailer.end())
     if not isinstance(dictionary, dict):
         raise Damaged("a trailer without dictionary")
-    return Section(match.end() - 4, entries, dictionary, listed_twice=twice)
+    return Section(match.end() - 4, entries, dictionary, listed_twice=twice, stop=stop)
 
 
 def _read_rows(data: Any, at: int, end: int, count: int) -> tuple[list[tuple[bytes, bytes, bytes]], int]:
@@ -209,7 +223,7 @@ def _read_rows(data: Any, at: int, end: int, count: int) -> tuple[list[tuple[byt
 
 def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
     parser = Parser(data, end)
-    reference, stream, _ = parser.indirect(at, _unknown_length)
+    reference, stream, stop = parser.indirect(at, _unknown_length)
     if not isinstance(stream, Stream) or stream.dictionary.get("Type") != "XRef":
         raise Damaged("no cross-reference section")
     dictionary = stream.dictionary
@@ -241,7 +255,7 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
             place += row
     own = reference.number
     start = data.index(str(own).encode(), at)
-    return Section(start, entries, dictionary, True, own, listed_twice=twice)
+    return Section(start, entries, dictionary, True, own, listed_twice=twice, stop=stop)
 
 
 def _entry(row: bytes, widths: list[int], base: int) -> Entry | None:

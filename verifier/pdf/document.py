@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from verifier.pdf.crossref import Chain, Entry, offsets_of, read_chain, rebuild
+from verifier.pdf.crossref import Chain, Entry, Sections, offsets_of, read_chain, rebuild
 from verifier.pdf.encryption import Decryption, open_with
 from verifier.pdf.filters import decode
-from verifier.pdf.objects import Damaged, Reference, Stream, TooMuch
+from verifier.pdf.objects import WHITE_SPACE, Damaged, Reference, Stream, TooMuch
 from verifier.pdf.syntax import Parser
 
 _Answer = TypeVar("_Answer")
 
 _MOST_STEPS = 32  # of references that lead to references
+_MOST_WHITE = 1024
 _MOST_TREE_NODES = 500_000
 
 
@@ -32,6 +33,7 @@ class File:
         self._parsed: dict[int, tuple[Reference, Any]] = {}
         self._unpacked: dict[int, tuple[bytes, list[tuple[int, int]]]] = {}
         self._documents: dict[int, Document] = {}
+        self._sections: Sections = {}
         self._decryptions: dict[tuple[Any, ...], Decryption] = {}
 
     def __len__(self) -> int:
@@ -49,6 +51,11 @@ class File:
             encryption.PasswordNeeded: it is encrypted and the password does not open it.
             TooMuch: reading it would cost too much.
         """
+        # What is white at the end belongs to no revision, and two ends that differ by it are one.
+        for _ in range(_MOST_WHITE):
+            if end == 0 or self.data[end - 1] not in WHITE_SPACE:
+                break
+            end -= 1
         if end not in self._documents:
             self._documents[end] = Document(self, end, repair)
         return self._documents[end]
@@ -68,7 +75,7 @@ class Document:
         self._lengths_in_work: set[int] = set()
         self._answers: dict[Any, Any] = {}
         try:
-            self._use(read_chain(file.data, end))
+            self._use(read_chain(file.data, end, file._sections))
             if not isinstance(self.catalog.get("Pages"), dict | Reference):
                 raise Damaged("no pages")
         except Damaged:
