@@ -122,6 +122,8 @@ def _inspect_pdf(
     findings: list[Observation] = []
     if document.encrypted:
         findings.append(Observation("ENCRYPTED"))
+    if {"REBUILT", "PREV_WRONG", "OBJECT_MISPLACED"} & set(document.doubts):
+        findings.append(Observation("FILE_REPAIRED"))
     if has_active_content(document):
         findings.append(Observation("ACTIVE_CONTENT"))
     if any(section.hidden_start is not None for section in document.chain.sections):

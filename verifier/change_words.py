@@ -96,6 +96,16 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Setelah tanda tangan {field} daftar isi file menyebut objek {object} di tempat objek lain berada.",
         "After signature {field} the file's table of contents names object {object} where another stands.",
     ),
+    "STRAY_OBJECTS": (
+        "info",
+        "Setelah tanda tangan {field} ditambahkan {count} objek yang tidak dipakai di mana pun.",
+        "After signature {field}, {count} objects were added that nothing uses.",
+    ),
+    "FILE_REPAIRED": (
+        "info",
+        "Daftar isi file ini keliru dan dibaca dengan perbaikan; isinya tetap dinilai apa adanya.",
+        "This file's table of contents is wrong and was read with repairs; its content is judged as it is.",
+    ),
     "ANNOTATED": (
         "info",
         "Halaman {page}: catatan ditambahkan setelah tanda tangan {field}; dokumen mengizinkannya.",

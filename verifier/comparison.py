@@ -91,7 +91,23 @@ class Comparison:
         changed.sort(key=lambda number: not any(r.kind == "field" for r in self._old_map.of(number)))
         for number in changed:
             self._judge(number)
+        self._strays()
         return self.outcome
+
+    def _strays(self) -> None:
+        """New objects that nothing leads to show nothing; somebody put them there all the same."""
+        containers = {entry.container for entry in self._new.entries.values() if entry is not None}
+        own = {section.own_number for section in self._new.chain.sections}
+        count = sum(
+            entry is not None
+            and number not in self._old.entries
+            and not self._new_map.of(number)
+            and number not in containers
+            and number not in own
+            for number, entry in self._new.entries.items()
+        )
+        if count:
+            self.outcome.add("permitted", "STRAY_OBJECTS", field=self._name, count=count)
 
     # -- which objects
 
