@@ -36,38 +36,59 @@ class Job:
 
     def to_descriptor(self) -> int:
         """A memory file with this job, for passing to another process. The caller closes it."""
-        header = json.dumps(
-            {
-                "anchors": [anchor.hex() for anchor in self.anchors],
-                "moment": self.moment.isoformat(),
-                "password": self.password,
-            }
-        ).encode()
-        descriptor = os.memfd_create("job")
-        with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(_HEADER.pack(len(header)))
-            file.write(header)
-            file.write(self.pdf)
-        return descriptor
+        header = {
+            "anchors": [anchor.hex() for anchor in self.anchors],
+            "moment": self.moment.isoformat(),
+            "password": self.password,
+        }
+        return _write_job(header, self.pdf)
 
-    @classmethod
-    def from_descriptor(cls, descriptor: int) -> Job:
-        """The inverse of `to_descriptor`; closes the descriptor."""
-        with os.fdopen(descriptor, "rb") as file:
-            file.seek(0)
-            (length,) = _HEADER.unpack(file.read(_HEADER.size))
-            header: dict[str, Any] = json.loads(file.read(length))
-            return cls(
-                file.read(),
-                tuple(bytes.fromhex(anchor) for anchor in header["anchors"]),
-                datetime.fromisoformat(header["moment"]),
-                header["password"],
-            )
+
+@dataclass(frozen=True)
+class PictureJob:
+    """A file whose pages, from ``first_page`` on, are compared with what the signature ``field`` covers."""
+
+    pdf: bytes
+    field: str
+    password: str | None
+    first_page: int
+
+    def to_descriptor(self) -> int:
+        """As that of `Job`."""
+        header = {"field": self.field, "password": self.password, "first_page": self.first_page}
+        return _write_job(header, self.pdf)
+
+
+def _write_job(header: dict[str, Any], pdf: bytes) -> int:
+    encoded = json.dumps(header).encode()
+    descriptor = os.memfd_create("job")
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(_HEADER.pack(len(encoded)))
+        file.write(encoded)
+        file.write(pdf)
+    return descriptor
+
+
+def _read_job(descriptor: int) -> Job | PictureJob:
+    """What `to_descriptor` wrote; closes the descriptor."""
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)
+        (length,) = _HEADER.unpack(file.read(_HEADER.size))
+        header: dict[str, Any] = json.loads(file.read(length))
+        pdf = file.read()
+    if "field" in header:
+        return PictureJob(pdf, header["field"], header["password"], header["first_page"])
+    return Job(
+        pdf,
+        tuple(bytes.fromhex(anchor) for anchor in header["anchors"]),
+        datetime.fromisoformat(header["moment"]),
+        header["password"],
+    )
 
 
 def load_libraries(*, scans: bool) -> None:
     """Import all that a child needs, since it cannot open a file; ``scans`` also what reads pictures."""
-    from verifier import by_file, preload, scan
+    from verifier import by_file, page_pictures, picture_stream, preload, scan
 
     # Warnings of the libraries about strangers' files are findings, not log lines.
     for name in ("pyhanko", "pyhanko_certvalidator"):
@@ -75,26 +96,39 @@ def load_libraries(*, scans: bool) -> None:
     preload.load_lazy_modules()
     if scans:
         scan.preload()
-    _ = by_file
+        page_pictures.preload()
+    _ = by_file, picture_stream
 
 
-def run_confined(job: Job | int, result: int, libc: ctypes.CDLL, program: bytes | None) -> NoReturn:
-    """Judge one file behind the walls, write the answer as JSON to ``result``, and end.
+def run_confined(
+    job: Job | PictureJob | int, result: int, libc: ctypes.CDLL, program: bytes | None
+) -> NoReturn:
+    """Judge or draw one file behind the walls, write the answer to ``result``, and end.
 
-    Never returns: it runs in a process forked for it. A job may be a descriptor made by
-    `Job.to_descriptor`. The file reaches no code that parses it before the walls are up.
+    Never returns: it runs in a process forked for it. A job may be a descriptor made by its
+    ``to_descriptor``. A verdict is one JSON object, pictures are the messages of `picture_stream`. The file
+    reaches no code that parses it before the walls are up.
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         die_with_parent(libc)
-        ready = Job.from_descriptor(job) if isinstance(job, int) else job
+        ready = _read_job(job) if isinstance(job, int) else job
         _close_all_but(result)
         confine(libc, program)
         os.write(result, b"")
-        _write(result, _judge(ready))
+        if isinstance(ready, PictureJob):
+            _draw(result, ready)
+        else:
+            _write(result, _judge(ready))
     except BaseException:  # whatever happens in here must not run the parent's code
         os._exit(1)
     os._exit(0)
+
+
+def _draw(result: int, job: PictureJob) -> None:
+    from verifier.picture_stream import send
+
+    send(lambda message: _write(result, message), job.pdf, job.field, job.password, job.first_page)
 
 
 def _judge(job: Job) -> bytes:

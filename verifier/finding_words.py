@@ -10,6 +10,7 @@ from typing import Literal
 
 from verifier.change_words import TABLE as _CHANGES
 from verifier.input_words import TABLE as _INPUTS
+from verifier.picture_words import TABLE as _PICTURES
 
 # code: (severity, sentence id, sentence en). Codes never change; sentences may be bettered.
 _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
@@ -345,6 +346,7 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
     ),
     **_CHANGES,
     **_INPUTS,
+    **_PICTURES,
 }
 
 CODES = frozenset(_TABLE)

@@ -23,18 +23,30 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from time import monotonic
+from typing import TypeVar
 
 from storage.vocabulary import Misconfigured, Unavailable
-from verifier.confined_child import MAXIMUM_RESULT_BYTES, Job, load_libraries, run_confined
+from verifier.confined_child import MAXIMUM_RESULT_BYTES, Job, PictureJob, load_libraries, run_confined
 from verifier.confinement import build_filter, load_libc
 from verifier.fork_server import FORKED, READY, WITHOUT_FILTER
+from verifier.page_pictures import PagePictures
+from verifier.picture_stream import Album
 from verifier.report import FileAnswer
+
+_Result = TypeVar("_Result")
 
 # An answer within ten seconds includes the time around the child.
 WALL_SECONDS = 9.0
+PICTURE_SECONDS = 5.0
+_PAGE_SECONDS = 2.0
+_PICTURE_PATIENCE = 1.0
 _START_SECONDS = 60.0
 _FORK_SECONDS = 5.0
 _NO_FILTER_WARNING = "The sandbox runs without its system call filter; for development only."
+
+
+# Reads a child's answer from a descriptor; the second value ends the child.
+_Collect = Callable[[int, Callable[[], None]], _Result | None]
 
 
 class SandboxBusy(Unavailable):
@@ -122,21 +134,32 @@ class Sandbox:
             Unavailable: the server cannot be started, or died twice.
         """
         with self._place_in_line():
-            job = Job.of(pdf, anchors, moment, password).to_descriptor()
-            try:
-                for _ in range(2):
-                    with suppress(_ServerDied):
-                        return self._inspect_once(job)
-            finally:
-                os.close(job)
-        raise Unavailable("The sandbox's server ended twice in a row.", code="SANDBOX_UNAVAILABLE")
+            answer = self._run(
+                Job.of(pdf, anchors, moment, password),
+                lambda reading, end_child: _collect(reading, end_child, self._wall),
+            )
+        return answer if answer is not None else FileAnswer.unreadable("LIMIT")
+
+    def draw_now(
+        self, pdf: bytes, *, field: str, password: str | None = None, seconds: float = PICTURE_SECONDS
+    ) -> PagePictures:
+        """The pages that look other than in the state that the signature ``field`` covers.
+
+        `verifier.page_pictures.field_to_compare` says which one that should be. A page that takes too long or
+        breaks a limit is a finding, and the next one is drawn; after ``seconds`` in all it ends.
+
+        Raises:
+            SandboxBusy, Misconfigured, Unavailable: as `inspect_now`; a place is waited for one second.
+        """
+        with self._place_in_line(min(self._patience, _PICTURE_PATIENCE)):
+            return _fill_album(pdf, field, password, seconds, self._run)
 
     @contextmanager
-    def _place_in_line(self) -> Iterator[None]:
+    def _place_in_line(self, patience: float | None = None) -> Iterator[None]:
         if not self._line.acquire(blocking=False):
             raise SandboxBusy("Too many files are being checked. Try again in a moment.")
         try:
-            if not self._children.acquire(timeout=self._patience):
+            if not self._children.acquire(timeout=self._patience if patience is None else patience):
                 raise SandboxBusy("Too many files are being checked. Try again in a moment.")
             try:
                 yield
@@ -145,7 +168,18 @@ class Sandbox:
         finally:
             self._line.release()
 
-    def _inspect_once(self, job: int) -> FileAnswer:
+    def _run(self, job: Job | PictureJob, collect: _Collect[_Result]) -> _Result | None:
+        """What ``collect`` made of a child's answer; None where the child died of the file."""
+        descriptor = job.to_descriptor()
+        try:
+            for _ in range(2):
+                with suppress(_ServerDied):
+                    return self._run_once(descriptor, collect)
+        finally:
+            os.close(descriptor)
+        raise Unavailable("The sandbox's server ended twice in a row.", code="SANDBOX_UNAVAILABLE")
+
+    def _run_once(self, job: int, collect: _Collect[_Result]) -> _Result | None:
         reading, writing = os.pipe()
         child: int | None = None
         try:
@@ -166,16 +200,14 @@ class Sandbox:
                     with suppress(ProcessLookupError):
                         signal.pidfd_send_signal(handle, signal.SIGKILL)
 
-            answer = _collect(reading, end_child, self._wall)
+            answer = collect(reading, end_child)
         finally:
             os.close(reading)
             if child is not None:
                 os.close(child)
-        if answer is None:
-            if self.server_pid is None:
-                # Its children died with it, whatever the file was.
-                raise _ServerDied
-            return FileAnswer.unreadable("LIMIT")
+        if answer is None and self.server_pid is None:
+            # Its children died with it, whatever the file was.
+            raise _ServerDied
         return answer
 
     def _running(self) -> socket.socket:
@@ -242,27 +274,46 @@ class OneShotSandbox:
         Raises:
             Misconfigured: the filter cannot be built here.
         """
-        # Everything is loaded here and not before: a file that the register knows never comes this far.
-        libc = self._prepared()
         # A signature dictionary is never compressed (its ByteRange is patched in place), so a file
         # without the word may be a scan, and only that needs the picture libraries.
         # What draws pages is needed for a scan, and to see whether something later covers what was signed.
-        scans = b"/ByteRange" not in pdf or pdf.count(b"%%EOF") > 1
+        self._load(scans=b"/ByteRange" not in pdf or pdf.count(b"%%EOF") > 1)
+        answer = self._run(
+            Job.of(pdf, anchors, moment, password),
+            lambda reading, end_child: _collect(reading, end_child, self._wall),
+        )
+        return answer if answer is not None else FileAnswer.unreadable("LIMIT")
+
+    def draw_now(
+        self, pdf: bytes, *, field: str, password: str | None = None, seconds: float = PICTURE_SECONDS
+    ) -> PagePictures:
+        """The pages that look other than when they were signed; see `Sandbox.draw_now`.
+
+        Raises:
+            Misconfigured: the filter cannot be built here.
+        """
+        self._load(scans=True)
+        return _fill_album(pdf, field, password, seconds, self._run)
+
+    def _load(self, *, scans: bool) -> None:
+        # Everything is loaded here and not before: a file that the register knows never comes this far.
+        self._prepared()
         if scans not in self._loaded:
             load_libraries(scans=scans)
             self._loaded.add(scans)
-        job = Job.of(pdf, anchors, moment, password)
+
+    def _run(self, job: Job | PictureJob, collect: _Collect[_Result]) -> _Result | None:
+        libc = self._prepared()
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             run_confined(job, writing, libc, self._program)
         os.close(writing)
         try:
-            answer = _collect(reading, lambda: os.kill(child, signal.SIGKILL), self._wall)
+            return collect(reading, lambda: os.kill(child, signal.SIGKILL))
         finally:
             os.close(reading)
             os.waitpid(child, 0)
-        return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 
     def _prepared(self) -> ctypes.CDLL:
         if self._libc is None:
@@ -313,3 +364,54 @@ def _collect(reading: int, end_child: Callable[[], None], wall_seconds: float) -
         return FileAnswer.from_json(json.loads(b"".join(parts)))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _fill_album(
+    pdf: bytes,
+    field: str,
+    password: str | None,
+    seconds: float,
+    run: Callable[[PictureJob, _Collect[Album]], Album | None],
+) -> PagePictures:
+    """Child after child, each beginning behind the page of which the one before died."""
+    album = Album(field)
+    deadline = monotonic() + seconds
+
+    def collect(reading: int, end_child: Callable[[], None]) -> Album | None:
+        return _collect_pictures(reading, end_child, album, deadline)
+
+    while not album.complete:
+        if run(PictureJob(pdf, field, password, album.next_page), collect) is None:
+            album.skip_page()
+        if not album.complete and monotonic() >= deadline:
+            album.stop()
+    return album.pictures()
+
+
+def _collect_pictures(
+    reading: int, end_child: Callable[[], None], album: Album, deadline: float
+) -> Album | None:
+    """The album with what the child drew; None where the child died of the next page or said nonsense."""
+    album.begin()
+    poll = select.poll()
+    poll.register(reading, select.POLLIN)
+    while not album.complete:
+        left = deadline - monotonic()
+        if left <= 0:
+            album.stop()
+            break
+        if not poll.poll(1000 * min(left, _PAGE_SECONDS)):
+            if left <= _PAGE_SECONDS:
+                continue
+            end_child()
+            return None
+        part = os.read(reading, 1 << 16)
+        if not part:
+            return None
+        try:
+            album.read(part)
+        except ValueError:
+            end_child()
+            return None
+    end_child()
+    return album

@@ -1,0 +1,313 @@
+"""Pictures of the pages that look other than when they were signed, as signed beside now.
+
+For people, after the verdict: nothing here decides anything. `field_to_compare` chooses the signature,
+`compare_pages` draws inside the sandbox only, page by page, so that whoever reads along has kept what was
+drawn before a page that never ends. Programs ask `verifier.sandbox.Sandbox.draw_now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Literal
+
+from verifier.report import Observation, SignatureReport, printable
+
+_DOTS_PER_INCH = 96
+_MOST_PIXELS = 2_000_000
+_DIFFERENT = 24  # of 255, in any colour
+_CELL = 8  # pixels: what differs less far apart is one place
+_MOST_PLACES = 24
+_MARGIN = 4
+_COLOURS = 64
+_MARK = (176, 0, 112)
+_HALO = (255, 255, 255)
+_DASH = 8
+_MOST_ENDS = 16
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where pages differ, in shares of the page from its upper left corner, 0 to 1."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class PagePair:
+    """A page as signed and as it is now, PNG with the places outlined: dashed before, solid after.
+
+    ``page`` counts from 1. A picture is None where the file had no such page, or has none any more.
+    """
+
+    page: int
+    before: bytes | None
+    after: bytes | None
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class PagePictures:
+    """What comparing gave: the pages that differ, how many were compared, and what could not be drawn.
+
+    ``field`` names the signature whose state is ``before``.
+    """
+
+    field: str
+    pairs: tuple[PagePair, ...] = ()
+    compared: int = 0
+    findings: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What became of one page: ``same``, ``differs`` with its pair, ``missing`` where it cannot be drawn."""
+
+    page: int
+    result: Literal["same", "differs", "missing"]
+    pair: PagePair | None = None
+
+
+class NothingToCompare(Exception):
+    """The state that the signature covers cannot be found or opened."""
+
+
+def field_to_compare(signatures: Sequence[SignatureReport]) -> str | None:
+    """The signature whose state shows best what was changed; None where nothing was, or none can be shown.
+
+    It is the outermost one with a forbidden change, else the first after which anything came. Only an intact
+    one knows what was signed. ``signatures`` are in signing order.
+    """
+    later = [
+        each
+        for each in signatures
+        if each.integrity == "intact" and each.covers != "partial" and each.changes != "none"
+    ]
+    forbidden = [each for each in later if each.changes == "forbidden"]
+    chosen = forbidden[-1:] or later[:1]
+    return chosen[0].field if chosen else None
+
+
+def signed_end_of(pdf: bytes, field: str, password: str | None) -> int:
+    """The byte at which the state ends that the signature ``field`` covers.
+
+    Raises:
+        NothingToCompare: there is no such signature, or more than one.
+        Exception: whatever a hostile file makes its reader raise.
+    """
+    from verifier.pdf.document import File
+    from verifier.pdf_structure import signed_ends
+    from verifier.signature_fields import find_signatures
+
+    file = File(pdf, password)
+    found = set()
+    for end in signed_ends(pdf, _MOST_ENDS):
+        for signature in find_signatures(file.until(end)):
+            values = signature.dictionary.get("ByteRange")
+            if printable(signature.name) == field and isinstance(values, list) and sum(values[2:4]) == end:
+                found.add(end)
+    if len(found) != 1:
+        raise NothingToCompare
+    return found.pop()
+
+
+def draw_differences(
+    pdf: bytes, signed_end: int, password: str | None = None, *, first_page: int = 1
+) -> list[PagePair]:
+    """The pages of ``pdf`` that look other than in its first ``signed_end`` bytes.
+
+    Inside the sandbox only, and without a limit of its own; see `compare_pages`.
+
+    Raises:
+        NothingToCompare: one of the two states cannot be opened.
+    """
+    steps = compare_pages(open_states(pdf, signed_end, password), first_page=first_page)
+    return [step.pair for step in steps if step.pair is not None]
+
+
+@dataclass(frozen=True)
+class States:
+    """A file as it was signed and as it is, opened for drawing."""
+
+    before: Any
+    after: Any
+
+    @property
+    def pages(self) -> int:
+        """How many pages the longer one has."""
+        return max(len(self.before), len(self.after))
+
+
+def open_states(pdf: bytes, signed_end: int, password: str | None) -> States:
+    """Both states of a file.
+
+    Raises:
+        NothingToCompare: one of them cannot be opened.
+    """
+    return States(_open(pdf[:signed_end], password), _open(pdf, password))
+
+
+def compare_pages(states: States, *, first_page: int = 1) -> Iterator[Step]:
+    """Each page from ``first_page`` on, in order. A page that cannot be drawn is a step of its own."""
+    for page in range(first_page, states.pages + 1):
+        try:
+            pair = _compare(states.before, states.after, page)
+        except MemoryError:
+            raise
+        except Exception:  # the drawing library raises anything on an odd page
+            yield Step(page, "missing")
+            continue
+        yield Step(page, "same") if pair is None else Step(page, "differs", pair)
+
+
+def preload() -> None:
+    """Import and use once what drawing needs, while files may still be opened."""
+    import PIL.Image
+    import PIL.ImageDraw
+    import PIL.PngImagePlugin
+
+    _picture(PIL.Image.new("RGB", (8, 8), "white"), [(1, 1, 6, 6)], dashed=True)
+
+
+def _open(pdf: bytes, password: str | None) -> Any:
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(pdf, password=password)
+        # Without this, what form fields and signatures show is not drawn.
+        document.init_forms()
+    except pypdfium2.PdfiumError as error:
+        raise NothingToCompare from error
+    return document
+
+
+def _compare(before: Any, after: Any, page: int) -> PagePair | None:
+    old = _draw(before, page) if page <= len(before) else None
+    new = _draw(after, page) if page <= len(after) else None
+    if old is None or new is None or old.size != new.size:
+        return PagePair(page, _bare(old), _bare(new), (Place(0, 0, 1, 1),))
+    boxes = _different_boxes(old, new)
+    if not boxes:
+        return None
+    width, height = old.size
+    places = tuple(Place(x0 / width, y0 / height, x1 / width, y1 / height) for x0, y0, x1, y1 in boxes)
+    return PagePair(page, _picture(old, boxes, dashed=True), _picture(new, boxes, dashed=False), places)
+
+
+def _draw(document: Any, page: int) -> Any:
+    """The page in colour, at the size of a screen; a very large one smaller."""
+    sheet = document[page - 1]
+    width, height = sheet.get_size()
+    scale = _DOTS_PER_INCH / 72
+    scale = min(scale, (_MOST_PIXELS / max(width * height, 1)) ** 0.5)
+    return sheet.render(scale=scale, may_draw_forms=True).to_pil().convert("RGB")
+
+
+_Pixels = tuple[int, int, int, int]
+
+
+def _different_boxes(old: Any, new: Any) -> list[_Pixels]:
+    """The places that differ, in pixels, those near to each other as one."""
+    from PIL import ImageChops
+
+    difference = ImageChops.difference(old, new)
+    if difference.getbbox() is None:
+        return []
+    red, green, blue = difference.split()
+    worst = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    marked = worst.point([0] * _DIFFERENT + [255] * (256 - _DIFFERENT))
+    # One pixel of a cell is 4 of its mean of 255, so no difference gets lost.
+    cells = marked.reduce(_CELL)
+    columns = cells.width
+    values = cells.tobytes()
+    left = {divmod(index, columns) for index, value in enumerate(values) if value}
+    boxes = []
+    while left:
+        boxes.append(_take_group(left))
+    boxes = _merged(boxes)
+    if len(boxes) > _MOST_PLACES:
+        boxes = [_around(boxes)]
+    width, height = old.size
+    return [
+        (
+            max(0, x0 * _CELL - _MARGIN),
+            max(0, y0 * _CELL - _MARGIN),
+            min(width - 1, (x1 + 1) * _CELL + _MARGIN),
+            min(height - 1, (y1 + 1) * _CELL + _MARGIN),
+        )
+        for x0, y0, x1, y1 in sorted(boxes, key=lambda box: (box[1], box[0]))
+    ]
+
+
+def _take_group(cells: set[tuple[int, int]]) -> _Pixels:
+    """One group of cells at most two apart (of words on a line, one place), taken out of ``cells``."""
+    row, column = start = cells.pop()
+    x0 = x1 = column
+    y0 = y1 = row
+    waiting = [start]
+    while waiting:
+        row, column = waiting.pop()
+        x0, x1, y0, y1 = min(x0, column), max(x1, column), min(y0, row), max(y1, row)
+        for y in (row - 1, row, row + 1):
+            for x in (column - 2, column - 1, column, column + 1, column + 2):
+                if (y, x) in cells:
+                    cells.remove((y, x))
+                    waiting.append((y, x))
+    return x0, y0, x1, y1
+
+
+def _merged(boxes: list[_Pixels]) -> list[_Pixels]:
+    """Boxes of which none touches another."""
+    apart: list[_Pixels] = []
+    for box in boxes:
+        while touching := [each for each in apart if _touches(each, box)]:
+            apart = [each for each in apart if each not in touching]
+            box = _around([box, *touching])
+        apart.append(box)
+    return apart
+
+
+def _touches(one: _Pixels, other: _Pixels) -> bool:
+    return (
+        one[0] <= other[2] + 1
+        and other[0] <= one[2] + 1
+        and one[1] <= other[3] + 1
+        and other[1] <= one[3] + 1
+    )
+
+
+def _around(boxes: list[_Pixels]) -> _Pixels:
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def _bare(image: Any) -> bytes | None:
+    return None if image is None else _picture(image, [], dashed=False)
+
+
+def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool) -> bytes:
+    """A small PNG with the boxes outlined; the pattern tells the states apart where colours do not."""
+    from PIL import Image, ImageDraw
+
+    outlined = image.copy()
+    pen = ImageDraw.Draw(outlined)
+    for x0, y0, x1, y1 in boxes:
+        pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=_HALO, width=4)
+        if not dashed:
+            pen.rectangle((x0, y0, x1, y1), outline=_MARK, width=2)
+            continue
+        for x in range(x0, x1, 2 * _DASH):
+            for y in (y0, y1 - 1):
+                pen.rectangle((x, y, min(x + _DASH, x1), y + 1), fill=_MARK)
+        for y in range(y0, y1, 2 * _DASH):
+            for x in (x0, x1 - 1):
+                pen.rectangle((x, y, x + 1, min(y + _DASH, y1)), fill=_MARK)
+    # Few colours make it small.
+    small = outlined.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    out = BytesIO()
+    small.save(out, "PNG")
+    return out.getvalue()

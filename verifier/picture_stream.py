@@ -1,0 +1,174 @@
+"""The pictures' way out of the sandbox, a message for each page, so that one bad page loses no other.
+
+The child `send`s; the parent's `Album` believes nothing of what it reads: pages come in order, pictures are
+PNG of a bounded size, and whatever else arrives ends the child.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+from verifier.page_pictures import (
+    PagePair,
+    PagePictures,
+    Place,
+    Step,
+    compare_pages,
+    open_states,
+    signed_end_of,
+)
+from verifier.report import Observation
+
+_LENGTH = struct.Struct("!I")
+_MOST_MESSAGE_BYTES = 8 * 1024 * 1024
+_MOST_PICTURE_BYTES = 6 * 1024 * 1024
+_MOST_PAIRS = 40
+_MOST_MISSING = 8
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def send(
+    write: Callable[[bytes], None], pdf: bytes, field: str, password: str | None, first_page: int
+) -> None:
+    """Compare the pages from ``first_page`` on and write a message for each; the last one says that it is."""
+
+    def tell(message: dict[str, Any]) -> None:
+        encoded = json.dumps(message).encode()
+        write(_LENGTH.pack(len(encoded)) + encoded)
+
+    try:
+        states = open_states(pdf, signed_end_of(pdf, field, password), password)
+        tell({"opened": True})
+        for step in compare_pages(states, first_page=first_page):
+            tell(_to_json(step))
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # what cannot be opened has no pages; the verdict has said what is wrong with it
+        tell({"impossible": True})
+    else:
+        tell({"end": True})
+
+
+class Album:
+    """What was drawn so far, over several children if it must be."""
+
+    def __init__(self, field: str) -> None:
+        self.next_page = 1
+        self.complete = False
+        self._opened = False
+        self._field = field
+        self._pairs: list[PagePair] = []
+        self._findings: list[Observation] = []
+        self._bytes = 0
+        self._missing = 0
+        self._compared = 0
+        self._unread = b""
+
+    def begin(self) -> None:
+        """A child begins; what another left half said is nothing."""
+        self._unread = b""
+
+    def read(self, arrived: bytes) -> None:
+        """Take in what a child wrote.
+
+        Raises:
+            ValueError: it is not what a child of ours writes.
+        """
+        self._unread += arrived
+        while not self.complete and len(self._unread) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._unread)
+            if length > _MOST_MESSAGE_BYTES:
+                raise ValueError("a message that is too long")
+            message = self._unread[_LENGTH.size : _LENGTH.size + length]
+            if len(message) < length:
+                return
+            self._unread = self._unread[_LENGTH.size + length :]
+            try:
+                self._take(json.loads(message))
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ValueError("a message of another shape") from error
+
+    def skip_page(self) -> None:
+        """The next page cannot be drawn: its child died, or never came to an end."""
+        if not self._opened:
+            self._give_up()
+            return
+        self._miss(self.next_page)
+        self.next_page += 1
+
+    def stop(self) -> None:
+        """No time is left for the next page."""
+        self._findings.append(Observation.of("PAGE_PICTURES_STOPPED", page=self.next_page))
+        self.complete = True
+
+    def pictures(self) -> PagePictures:
+        """All of it."""
+        return PagePictures(self._field, tuple(self._pairs), self._compared, tuple(self._findings))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message.get("end") is True:
+            self.complete = True
+            return
+        if message.get("impossible") is True:
+            self._give_up()
+            return
+        if message.get("opened") is True:
+            self._opened = True
+            return
+        if message["page"] != self.next_page:
+            raise ValueError("a page out of its turn")
+        if message["result"] == "missing":
+            self._miss(self.next_page)
+        elif message["result"] == "differs":
+            self._keep(_pair_of(message))
+        self._compared += message["result"] != "missing"
+        self.next_page += 1
+
+    def _give_up(self) -> None:
+        self._findings.append(Observation("PAGE_PICTURES_IMPOSSIBLE"))
+        self.complete = True
+
+    def _keep(self, pair: PagePair) -> None:
+        self._bytes += len(pair.before or b"") + len(pair.after or b"")
+        if self._bytes > _MOST_PICTURE_BYTES or len(self._pairs) == _MOST_PAIRS:
+            self.stop()
+            return
+        self._pairs.append(pair)
+
+    def _miss(self, page: int) -> None:
+        self._findings.append(Observation.of("PAGE_PICTURE_MISSING", page=page))
+        self._missing += 1
+        if self._missing == _MOST_MISSING:
+            self.next_page = page + 1
+            self.stop()
+
+
+def _to_json(step: Step) -> dict[str, Any]:
+    message: dict[str, Any] = {"page": step.page, "result": step.result}
+    if step.pair is not None:
+        for name, picture in (("before", step.pair.before), ("after", step.pair.after)):
+            message[name] = None if picture is None else b64encode(picture).decode("ascii")
+        message["places"] = [[each.left, each.top, each.right, each.bottom] for each in step.pair.places]
+    return message
+
+
+def _pair_of(message: dict[str, Any]) -> PagePair:
+    places = [Place(*(float(value) for value in values)) for values in message["places"]]
+    for place in places:
+        if not (0 <= place.left <= place.right <= 1 and 0 <= place.top <= place.bottom <= 1):
+            raise ValueError("a place beside the page")
+    pictures = [_picture_of(message[name]) for name in ("before", "after")]
+    return PagePair(message["page"], pictures[0], pictures[1], tuple(places))
+
+
+def _picture_of(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    picture = b64decode(text, validate=True)
+    if not picture.startswith(_PNG):
+        raise ValueError("no PNG")
+    return picture
