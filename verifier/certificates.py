@@ -20,6 +20,7 @@ from verifier.certificate import TIME_STAMPING, Certificate, name_attributes, re
 from verifier.paths import Path, find_paths, is_well_formed, weakness_of_path
 from verifier.report import Kind, Trust, printable
 from verifier.revocation import RevocationData, revoked_since
+from verifier.trust.terms import UNLIMITED, Purpose, Terms, read_terms
 
 # RFC 4514, section 3, and the few more that Indonesian certificates carry.
 _SHORT = {
@@ -45,6 +46,15 @@ _PEM = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([A-Za-z0-9+/
 _MOST_PATHS = 20
 
 Known = Literal["known", "stale", "unknown"]
+
+
+class Anchor(Certificate):
+    """A certificate that we trust, and on which terms."""
+
+    def __init__(self, der: bytes, terms: Terms) -> None:
+        """Raises `BerError` where ``der`` has not the outer form of a certificate."""
+        super().__init__(der)
+        self.terms = terms
 
 
 @dataclass(frozen=True)
@@ -93,20 +103,23 @@ class TrustAnswer:
 UNREADABLE_CHAIN = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE", "SIGNER_UNTRUSTED")
 
 
-def load_anchors(encoded: Sequence[bytes]) -> tuple[Certificate, ...]:
-    """Certificates in DER or PEM; a PEM may hold several.
+def load_anchors(encoded: Sequence[bytes]) -> tuple[Anchor, ...]:
+    """Certificates in DER or PEM; a PEM may hold several, each with its terms in front.
 
     Raises:
-        ValueError: one of them is not a certificate.
+        ValueError: one of them is not a certificate, or its terms make no sense.
     """
     return tuple(anchor for data in encoded for anchor in _load_anchors(bytes(data)))
 
 
 @lru_cache(maxsize=64)
-def _load_anchors(data: bytes) -> tuple[Certificate, ...]:
+def _load_anchors(data: bytes) -> tuple[Anchor, ...]:
     # Remembered with all that has been read of them: anchors come from our settings, never from a file.
-    ders = [base64.b64decode(text) for text in _PEM.findall(data)] or [data]
-    anchors = tuple(read_certificate(der) for der in ders)
+    found, before = [], 0
+    for match in _PEM.finditer(data):
+        found.append((base64.b64decode(match[1]), read_terms(data[before : match.start()])))
+        before = match.end()
+    anchors = tuple(Anchor(read_certificate(der).der, terms) for der, terms in found or [(data, UNLIMITED)])
     for anchor in anchors:
         # Fail here, not while judging.
         if not is_readable(anchor):
@@ -218,7 +231,8 @@ def _judge_path(
     is_signer: bool,
 ) -> TrustAnswer:
     """EN 319 102-1, 5.2.6.4 for one path, at the proven time or now."""
-    if not path.is_anchored:
+    purpose: Purpose = "signing" if is_signer else "time_stamping"
+    if not path.is_anchored or not _vouches(path.certificates[-1], evidence, purpose, moment):
         return TrustAnswer("untrusted", "NO_CERTIFICATE_CHAIN_FOUND", "SIGNER_UNTRUSTED")
     certificate = path.certificates[0]
     if not (_may_sign(certificate) if is_signer else _may_stamp(certificate)) or not is_well_formed(path):
@@ -252,6 +266,12 @@ def _judge_path(
         what = weakness.name if weakness is not None else ""
         return TrustAnswer("undetermined", name, "WEAK_ALGORITHM", known, what)
     return TrustAnswer("trusted", revocation=known, revoked_at=later)
+
+
+def _vouches(last: Certificate, evidence: Evidence, purpose: Purpose, moment: datetime) -> bool:
+    """Whether an anchor with this certificate is trusted for that purpose and time."""
+    same = (each for each in evidence.anchors if each == last)
+    return any(not isinstance(each, Anchor) or each.terms.allow(purpose, moment) for each in same)
 
 
 def is_too_weak(weakness: Weakness | None, moment: datetime, *, time_proven: bool) -> bool:

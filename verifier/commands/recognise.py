@@ -91,9 +91,10 @@ def _plain(head: bytes) -> Observation | None:
 
 
 def _cms(head: bytes) -> Observation:
-    """RFC 5652, 5.2: where the content is inside, the tag [0] follows the type of the content."""
+    """RFC 5652, 5.2: where the content is elsewhere, its type is all that its SEQUENCE holds."""
     at = head.find(_DATA)
-    attached = at >= 0 and head[at + len(_DATA) : at + len(_DATA) + 1] == b"\xa0"
+    alone = head[at - 2 : at] == bytes((0x30, len(_DATA))) or head[at + len(_DATA) :].startswith(b"\0\0")
+    attached = at >= 0 and not alone
     return Observation("INPUT_CMS_CONTAINER" if attached else "INPUT_CMS_DETACHED")
 
 

@@ -47,8 +47,12 @@ class Overview:
         labels = LABELS[self._lang]
         console = _console()
         table = _table([labels[each] for each in ("file", "verdict", "signer", "time")])
-        table.columns[0].ratio, table.columns[1].ratio, table.columns[2].ratio = 3, 3, 2
-        table.columns[3].min_width = 10
+        if console.is_terminal:
+            # A long name must not take the room of what it is about; of the time, the date is what counts.
+            left = console.width - 16
+            for column, share in zip(table.columns, (0.34, 0.40, 0.26), strict=False):
+                column.max_width = max(8, int(left * share) - 1)
+            table.columns[3].min_width = 10
         for row in self._rows:
             table.add_row(*row)
         console.print(table)

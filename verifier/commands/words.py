@@ -26,7 +26,7 @@ LABELS = {
         "time": "Waktu",
         "title": "Hasil pemeriksaan {count} file",
         "checked": "Diperiksa {time}",
-        "more": "Rinciannya: absah verify FILE",
+        "more": "Rincian: absah verify FILE",
         "files": "{count} file",
         "findings": "Temuan",
         "checking": "Memeriksa",

@@ -9,7 +9,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ from storage.vocabulary import AbsahError
 
 Address = IPv4Address | IPv6Address
 
+# RFC 6052, 2.1 and RFC 8215: IPv4 written as IPv6, which Python takes for addresses of the open Internet.
+_TRANSLATION, _LOCAL_TRANSLATION = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
 _MAXIMUM_BYTES = 32 * 1024 * 1024
 _SECONDS = 60.0
 _STEP = 1 << 16
@@ -31,6 +33,10 @@ class FetchRefused(AbsahError):
 def is_public(address: Address) -> bool:
     """Whether an address is one of the open Internet; IPv4 inside IPv6 is judged as IPv4."""
     if isinstance(address, IPv6Address):
+        if address in _LOCAL_TRANSLATION:
+            return False
+        if address in _TRANSLATION:
+            return is_public(IPv4Address(address.packed[-4:]))
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is not None:
             return is_public(inner)
