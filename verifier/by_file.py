@@ -154,7 +154,7 @@ def _inspect_pdf(
 
     # (6) What each later revision changed.
     for signature in signatures:
-        _judge_changes(signature, document, findings, tail_explained=unsigned_from is None)
+        _judge_changes(signature, document, findings, unsigned_from is None, max(ends, default=0))
     if was_signature_removed(document, ends, signed_ends(pdf, _MAXIMUM_ATTEMPTS)):
         findings.append(Observation("SIGNATURE_REMOVED"))
         for signature in signatures:
@@ -303,13 +303,21 @@ def _read_range(signature: Signature, document: Document, pdf: bytes, findings: 
 
 
 def _judge_changes(
-    signature: Signature, document: Document, findings: list[Observation], *, tail_explained: bool
+    signature: Signature,
+    document: Document,
+    findings: list[Observation],
+    tail_explained: bool,
+    covered_until: int,
 ) -> None:
     if signature.place is None or signature.signed is None:
         return
     try:
         signature.aftermath = judge_aftermath(
-            document, signature.place, signature.signed, tail_explained=tail_explained
+            document,
+            signature.place,
+            signature.signed,
+            tail_explained=tail_explained,
+            covered_until=covered_until,
         )
     except (MemoryError, TooMuch):
         raise

@@ -96,6 +96,11 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Setelah tanda tangan {field} daftar isi file menyebut objek {object} di tempat objek lain berada.",
         "After signature {field} the file's table of contents names object {object} where another stands.",
     ),
+    "FIELD_UNLISTED": (
+        "warning",
+        "Setelah tanda tangan {field} sebuah kolom tidak lagi didaftar; program lain mungkin melewatkannya.",
+        "After signature {field} a field is no longer listed; other programs may not show it.",
+    ),
     "STRAY_OBJECTS": (
         "info",
         "Setelah tanda tangan {field} ditambahkan {count} objek yang tidak dipakai di mana pun.",

@@ -42,9 +42,11 @@ def first_unsigned_byte(now: Document, ends: Sequence[int]) -> int | None:
 
 
 def judge_aftermath(
-    now: Document, field: SignatureField, signed: SignedRange, *, tail_explained: bool
+    now: Document, field: SignatureField, signed: SignedRange, *, tail_explained: bool, covered_until: int
 ) -> Aftermath:
     """Coverage and later changes of one signature (ISO 32000-2, 12.8.2.2, DocMDP).
+
+    ``covered_until`` is where the outermost signature ends.
 
     Raises:
         TooMuch: comparing would cost too much.
@@ -68,7 +70,8 @@ def judge_aftermath(
         )
     outcome, locks = Outcome(), _locks(document, own)
     for before, after in pairwise(_states(document, now)):
-        outcome.join(Comparison(before, after, field.name, locks).run())
+        vouched = after.end <= covered_until
+        outcome.join(Comparison(before, after, field.name, locks, vouched=vouched).run())
     return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings))
 
 

@@ -186,6 +186,17 @@ def _collect_revocation(element: Element, crls: list[bytes], ocsps: list[bytes])
         ocsps.append(element.children[1].raw)
 
 
+def stated_digest(data: bytes) -> bytes | None:
+    """The message digest that the only signer of a CMS states; None without one.
+
+    Raises:
+        BerError: it cannot be read.
+        UnknownAlgorithm: it names one that we do not know.
+    """
+    (signer,) = (_read_signer(element) for element in read_signed_data(data).signers)
+    return read_signed(signer.attributes.children).message_digest if signer.attributes is not None else None
+
+
 def judge(signed_data: SignedData, message: Message, elsewhere: Elsewhere = nowhere) -> CmsAnswer:
     """Whether one signer signed ``message`` (RFC 5652, 5.4 to 5.6).
 

@@ -72,10 +72,16 @@ class _Field:
 
 
 class Comparison:
-    """Compares ``signed`` with ``now``; ``locks`` are what the signature called ``name`` allows."""
+    """Compares ``signed`` with ``now``; ``locks`` are what the signature called ``name`` allows.
 
-    def __init__(self, signed: Document, now: Document, name: str, locks: Locks) -> None:
+    ``vouched`` says that a later signature covers all that ``now`` is.
+    """
+
+    def __init__(
+        self, signed: Document, now: Document, name: str, locks: Locks, *, vouched: bool = False
+    ) -> None:
         self._old, self._new, self._name, self._locks = signed, now, name, locks
+        self._vouched = vouched
         self.outcome = Outcome()
         self._old_map, self._new_map = signed.once(map_roles), now.once(map_roles)
         self._old_fields, self._new_fields = signed.once(_fields), now.once(_fields)
@@ -197,24 +203,36 @@ class Comparison:
                 self._forbid("CHANGE_CATALOG", what=key)
 
     def _form(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for key in self._keys(before, after, frozenset({"SigFlags", "DA", "Q"})):
+        for key in self._keys(before, after, frozenset({"SigFlags", "DA", "Q", "Type"})):
             old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
             if key == "Fields":
                 self._field_list(old or [], new)
-            elif not (key == "DR" and (old is None or self._grows(old, new))) and not (
-                key == "NeedAppearances" and not new
-            ):
+            elif not self._is_harmless(key, old, new):
                 self._forbid("CHANGE_CATALOG", what=f"AcroForm/{key}")
+
+    def _is_harmless(self, key: str, old: Any, new: Any) -> bool:
+        """Whether a changed entry of the form changes nothing that is shown."""
+        if key == "DR":
+            # Resources for looks that are still to be made: more of them, or none where somebody signed that.
+            return old is None or (new is None and self._vouched) or self._grows(old, new)
+        return key == "NeedAppearances" and not new
 
     def _field_list(self, before: Any, after: Any) -> None:
         if not isinstance(before, list) or not isinstance(after, list):
             self._forbid("CHANGE_FIELD_REMOVED")
             return
-        kept = self._kept(before, after)
-        if kept is None:
-            self._forbid("CHANGE_FIELD_REMOVED")
-            return
-        for each in kept:
+        added, gone = self._kept(before, after)
+        for each in gone:
+            # Some producers list only the field that they sign: the other can still be seen and judged.
+            if (
+                self._vouched
+                and isinstance(each, Reference)
+                and each.number in self._new.once(_widgets_on_pages)
+            ):
+                self.outcome.add("permitted", "FIELD_UNLISTED", field=self._name)
+            else:
+                self._forbid("CHANGE_FIELD_REMOVED")
+        for each in added:
             self._added_field(each)
 
     def _added_field(self, value: Any) -> None:
@@ -346,10 +364,12 @@ class Comparison:
 
     def _annotations(self, owner: int | None, before: Any, after: Any) -> None:
         page = self._page_of(owner) if owner is not None else "?"
-        added = self._kept(before, after) if isinstance(before, list) and isinstance(after, list) else None
-        if added is None:
+        if not isinstance(before, list) or not isinstance(after, list):
             self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
             return
+        added, gone = self._kept(before, after)
+        if gone:
+            self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
         for each in added:
             node = self._new.resolve(each)
             number = each.number if isinstance(each, Reference) else -1
@@ -507,9 +527,9 @@ class Comparison:
             )
         return _equal(before, after)
 
-    def _kept(self, before: list[Any], after: list[Any]) -> list[Any] | None:
-        """What was added to a list, None where something of it is gone."""
-        added = list(after)
+    def _kept(self, before: list[Any], after: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What was added to a list, and what is gone from it; an item that led nowhere is not missed."""
+        added, gone = list(after), []
         for each in before:
             for candidate in added:
                 if candidate == each or (not isinstance(each, Reference) and self._same(each, candidate)):
@@ -517,8 +537,8 @@ class Comparison:
                     break
             else:
                 if self._old.resolve(each) is not None:
-                    return None
-        return added
+                    gone.append(each)
+        return added, gone
 
     def _grows(self, before: Any, after: Any, depth: int = 0) -> bool:
         """Whether all that was there is there still: keys may be added, and items of lists."""
@@ -572,6 +592,17 @@ def _integer(value: Any) -> int:
 
 def _flags(node: dict[str, Any]) -> int:
     return _integer(node.get("F"))
+
+
+def _widgets_on_pages(document: Document) -> frozenset[int]:
+    """The numbers of everything that the pages list as annotations."""
+    listed = (document.resolve(page.get("Annots")) for _, page in document.pages())
+    return frozenset(
+        each.number
+        for annotations in listed
+        for each in (annotations if isinstance(annotations, list) else ())
+        if isinstance(each, Reference)
+    )
 
 
 def _page_index(document: Document) -> dict[int, int]:

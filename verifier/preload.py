@@ -1,14 +1,10 @@
-"""Modules that the libraries import only when a file needs them. A child of the sandbox cannot."""
+"""Modules that are imported only when a file needs them. A child of the sandbox cannot."""
 
 from __future__ import annotations
 
 import importlib
 
 _LAZY = (
-    "asn1crypto.crl",
-    "asn1crypto.ocsp",
-    "asn1crypto.tsp",
-    "asn1crypto.pdf",
     "cryptography.hazmat.backends.openssl.backend",
     "cryptography.hazmat.primitives.asymmetric.dsa",
     "cryptography.hazmat.primitives.asymmetric.ec",
@@ -25,11 +21,6 @@ _LAZY = (
     "encodings.utf_16_le",
     "encodings.utf_8",
     "gzip",
-    "lxml.etree",
-    "pyhanko.pdf_utils.crypt._saslprep",
-    "pyhanko.pdf_utils.crypt.standard",
-    "pyhanko.pdf_utils.crypt.pubkey",
-    "pyhanko.pdf_utils.filters",
     "stringprep",
 )
 

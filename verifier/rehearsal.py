@@ -1,99 +1,40 @@
-"""One check of a file made on the spot, before the fork server serves any other.
+"""One check of a known file, before the fork server serves any other.
 
 It proves that the check works here at all (a server that cannot tell a good signature must not start), and
-it fills the tables that the libraries build on first use, which every child would otherwise build anew.
-The key lives for this one signature and protects nothing.
+it fills what is built on first use, which every child would otherwise build anew.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from io import BytesIO
-
-from asn1crypto import keys as asn1_keys
-from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import SigSeedSubFilter
-from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper, SimpleSigner
-from pyhanko.sign.timestamps import DummyTimeStamper
-from pyhanko_certvalidator.registry import SimpleCertificateStore
+from datetime import UTC, datetime
+from pathlib import Path
 
 from storage.vocabulary import Misconfigured
 from verifier.by_file import inspect
 
-_KEY_BITS = 2048
+FILE = Path(__file__).with_suffix(".pdf")
+"""A signed, time-stamped page with a later revision; its certificate lies beside it."""
+MOMENT = datetime(2026, 11, 1, 9, tzinfo=UTC)
+"""When it was signed, and as of when it is checked."""
 
 
 def rehearse() -> None:
-    """Make a signed, time-stamped file with a later revision and check it.
+    """Check the file, and a changed copy of it.
 
     Raises:
-        Misconfigured: the check does not come out as it must.
+        Misconfigured: a check does not come out as it must.
     """
-    now = datetime.now(UTC).replace(microsecond=0)
-    key = rsa.generate_private_key(65537, _KEY_BITS)
-    certificate = _certificate(key, now)
-    answer = inspect(_signed_file(key, certificate, now), anchors=[certificate], moment=now)
-    signatures = answer.signatures
-    if [signature.changes for signature in signatures] != ["permitted", "none"] or any(
-        signature.indication != "TOTAL-PASSED" for signature in signatures
-    ):
+    good, certificate = FILE.read_bytes(), FILE.with_suffix(".der").read_bytes()
+    place = good.index(b"/MediaBox")
+    bad = good[:place] + b"/MediaBux" + good[place + len(b"/MediaBox") :]
+    signatures = inspect(good, anchors=[certificate], moment=MOMENT).signatures
+    broken = inspect(bad, anchors=[certificate], moment=MOMENT).signatures
+    if (
+        [(each.changes, each.indication) for each in signatures]
+        != [("permitted", "TOTAL-PASSED"), ("none", "TOTAL-PASSED")]
+        or [each.integrity for each in broken] != ["broken", "broken"]
+    ):  # fmt: skip
         raise Misconfigured(
             "The sandbox's own check of a good file failed; reinstall with: make setup",
             code="SANDBOX_REHEARSAL",
         )
-
-
-def _certificate(key: rsa.RSAPrivateKey, now: datetime) -> bytes:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "rehearsal")])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-    )
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-
-
-def _plain_file() -> bytes:
-    """One empty page."""
-    objects = (
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] >>",
-    )
-    out, entries = b"%PDF-1.7\n", b"0000000000 65535 f \n"
-    for number, body in enumerate(objects, 1):
-        entries += b"%010d 00000 n \n" % len(out)
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    return out + b"xref\n0 4\n%strailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        entries,
-        len(out),
-    )
-
-
-def _signed_file(key: rsa.RSAPrivateKey, encoded: bytes, now: datetime) -> bytes:
-    certificate = asn1_x509.Certificate.load(encoded)
-    private = asn1_keys.PrivateKeyInfo.load(
-        key.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
-    stamper = DummyTimeStamper(certificate, private, certs_to_embed=store, fixed_dt=now)
-    signed, stamped = BytesIO(), BytesIO()
-    PdfSigner(
-        PdfSignatureMetadata(field_name="A", md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES),
-        signer=SimpleSigner(certificate, private, store),
-        timestamper=stamper,
-    ).sign_pdf(IncrementalPdfFileWriter(BytesIO(_plain_file())), output=signed)
-    PdfTimeStamper(stamper).timestamp_pdf(IncrementalPdfFileWriter(signed), "sha256", output=stamped)
-    return stamped.getvalue()

@@ -98,7 +98,7 @@ def terminal_fields(document: Document) -> Iterator[tuple[str, Reference | None,
 def find_signatures(document: Document) -> list[SignatureField]:
     """The filled signature fields, each signature dictionary once, in the form's order.
 
-    A widget on a page that the form does not list is found only where the form lists no signature.
+    Those that only a page shows come last; a producer that forgets to list one hides it from other readers.
 
     Raises:
         TooMuch: there are more than any document has.
@@ -108,9 +108,8 @@ def find_signatures(document: Document) -> list[SignatureField]:
     for name, reference, field, kind in terminal_fields(document):
         if kind == "Sig":
             _add(document, found, seen, name, reference, field)
-    if not found:
-        for reference, field in _loose_widgets(document):
-            _add(document, found, seen, text(document.resolve(field.get("T"))), reference, field)
+    for reference, field in _loose_widgets(document):
+        _add(document, found, seen, text(document.resolve(field.get("T"))), reference, field)
     return found
 
 

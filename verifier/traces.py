@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from asn1crypto import cms
-
+from verifier.algorithms import UnknownAlgorithm
+from verifier.ber import BerError
+from verifier.cms import stated_digest
 from verifier.pdf_structure import WHITE_SPACE, claimed_ranges
 
 _MOST = 8
@@ -49,16 +50,7 @@ def _message_digest(digits: bytes) -> bytes | None:
     if len(digits) > _LONGEST:
         return None
     try:
-        content = cms.ContentInfo.load(bytes.fromhex(digits.translate(None, WHITE_SPACE).decode("ascii")))
-        (signer,) = content["content"]["signer_infos"]
-        if signer["digest_algorithm"]["algorithm"].native != "sha256":
-            return None
-        for attribute in signer["signed_attrs"]:
-            if attribute["type"].native == "message_digest":
-                value = attribute["values"][0].native
-                return (
-                    value if isinstance(value, bytes) and len(value) == hashlib.sha256().digest_size else None
-                )
-    except Exception:  # a CMS that cannot be read leaves no trace, and nothing hangs on it
-        return None
-    return None
+        digest = stated_digest(bytes.fromhex(digits.translate(None, WHITE_SPACE).decode("ascii")))
+    except (BerError, UnknownAlgorithm, ValueError, IndexError):
+        return None  # a CMS that cannot be read leaves no trace, and nothing hangs on it
+    return digest if digest is not None and len(digest) == hashlib.sha256().digest_size else None
