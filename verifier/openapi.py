@@ -10,13 +10,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from verifier.routes.examples import CODE_RESPONSES, COMPARE_RESPONSES, FILE_RESPONSES
+from verifier.routes.examples import CODE_RESPONSES, COMPARE_RESPONSES, FILE_RESPONSES, HASH_RESPONSES
 
 _RESPONSES = {
     ("/api/v1/codes/{code}", "get"): CODE_RESPONSES,
     ("/d/{code}", "get"): CODE_RESPONSES,
     ("/d/{code}/compare", "post"): COMPARE_RESPONSES,
     ("/api/v1/verify", "post"): FILE_RESPONSES,
+    ("/api/v1/verify/{sha256}", "get"): HASH_RESPONSES,
 }
 
 

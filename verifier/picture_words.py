@@ -16,6 +16,11 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Perbandingan gambar berhenti sebelum halaman {page}: batas waktu atau ukurannya tercapai.",
         "The comparison in pictures stopped before page {page}: its limit of time or size was reached.",
     ),
+    "PAGE_PICTURES_BUSY": (
+        "info",
+        "Halaman belum dibandingkan dalam gambar: banyak file sedang diperiksa; coba lagi sebentar lagi.",
+        "The pages were not compared in pictures: many files are being checked; try again in a moment.",
+    ),
     "PAGE_PICTURES_IMPOSSIBLE": (
         "warning",
         "Keadaan file saat ditandatangani tidak dapat digambar, jadi halaman tidak dapat dibandingkan.",

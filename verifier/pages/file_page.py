@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from storage.records import Issuer, PublicRecord
 from storage.vocabulary import Verdict
+from verifier.page_pictures import PagePair, PagePictures, Place
 from verifier.pages.code_page import public_reason, reason_words, status_since
 from verifier.pages.render import Site
 from verifier.pages.texts import LANGUAGES, mark, translate
-from verifier.report import Report, SignatureReport
+from verifier.report import Finding, Report, SignatureReport
 from verifier.verdict import STATUS_WORDS
-from verifier.words import Lang, Words, verdict_words, words_of_record
+from verifier.words import (
+    Lang,
+    Words,
+    finding_message,
+    finding_severity,
+    verdict_words,
+    words_of_record,
+)
 
 _KINDS = {
     "signature": mark("Signature"),
@@ -29,6 +39,27 @@ _TRUST = {
     "undetermined": mark("certificate could not be judged"),
 }
 
+_COVERS = {
+    "whole_file": mark("signed the whole file"),
+    "whole_revision": mark("signed the file as it was then"),
+    "partial": mark("signed only a part of the file"),
+}
+_INTEGRITY = {
+    "intact": mark("what was signed is intact"),
+    "broken": mark("what was signed is no longer the same"),
+    "undetermined": mark("whether it is intact could not be told"),
+}
+# What came after a signature: how it is marked, and its words.
+_AFTER = {
+    "none": ("good", "✓", mark("Nothing was changed afterwards")),
+    "permitted": ("note", "+", mark("Afterwards only what is allowed was added")),
+    "forbidden": ("bad", "✕", mark("Afterwards something was changed that is not allowed")),
+    "undetermined": ("open", "?", mark("What came afterwards could not be judged")),
+}
+_ROWS = (mark("at the top"), mark("in the middle"), mark("at the bottom"))
+_COLUMNS = (mark("left"), mark("centre"), mark("right"))
+_WIDE = 0.6
+
 # Beside the link to the other language, in that language.
 SEND_AGAIN = {lang: translate(lang, mark("send the file again")) for lang in LANGUAGES}
 
@@ -42,7 +73,32 @@ class SignerView:
     office: str
     organisation: str
     trust: str
+    covers: str
+    integrity: str
+    after: str
+    after_tone: str
+    after_sign: str
     report: SignatureReport
+
+
+@dataclass(frozen=True)
+class PairView:
+    """A page as signed and now: addresses of the pictures (`data:`, so nothing is kept), and the places."""
+
+    page: int
+    before: str | None
+    after: str | None
+    where: str
+
+
+@dataclass(frozen=True)
+class PicturesView:
+    """The pages that look different, and by whose signature they were as ``before`` shows."""
+
+    signer: str
+    pairs: tuple[PairView, ...]
+    compared: int
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -59,14 +115,18 @@ class FileView:
     status_since: date | None
     status_reason: str | None
     signers: tuple[SignerView, ...]
+    findings: tuple[Finding, ...]
+    pictures: PicturesView | None
     contact: Issuer
     zone: str
     needs_password: bool
     reference: str
 
 
-def view_file(report: Report, site: Site, lang: Lang, reference: str) -> FileView:
-    """Everything that the page says about a file."""
+def view_file(
+    report: Report, site: Site, lang: Lang, reference: str, pictures: PagePictures | None = None
+) -> FileView:
+    """Everything that the page says about a file; ``pictures`` never change what it says of the verdict."""
     record = report.record
     values: dict[str, Any] = {"regency": site.regency, **words_of_record(report.verdict, record)}
     words = verdict_words(
@@ -86,6 +146,8 @@ def view_file(report: Report, site: Site, lang: Lang, reference: str) -> FileVie
         status_since=status_since(record, status) if record else None,
         status_reason=reason_words(public_reason(record, status), lang) if record else None,
         signers=tuple(_view_signer(signature, lang) for signature in report.signatures),
+        findings=(*report.findings, *(_picture_findings(pictures, lang) if pictures else ())),
+        pictures=_view_pictures(pictures, report, lang) if pictures else None,
         contact=record.issuer if record else site.contact,
         zone=record.zone if record else site.zone,
         needs_password=any(finding.code == "PASSWORD_NEEDED" for finding in report.findings),
@@ -131,14 +193,64 @@ def _register_line(report: Report, lang: Lang) -> str:
 
 def _view_signer(signature: SignatureReport, lang: Lang) -> SignerView:
     subject = _subject(signature.signer)
+    tone, sign, words = _AFTER[signature.changes]
     return SignerView(
         kind=translate(lang, _KINDS[signature.kind]),
-        name=subject.get("CN", signature.signer),
+        name=_name(signature),
         office=subject.get("T", ""),
         organisation=subject.get("O", ""),
         trust=translate(lang, _TRUST[signature.trust]),
+        covers=translate(lang, _COVERS[signature.covers]),
+        integrity=translate(lang, _INTEGRITY[signature.integrity]),
+        after=translate(lang, words),
+        after_tone=tone,
+        after_sign=sign,
         report=signature,
     )
+
+
+def _picture_findings(pictures: PagePictures, lang: Lang) -> Iterable[Finding]:
+    for each in pictures.findings:
+        message = finding_message(each.code, lang, **dict(each.values))
+        yield Finding(each.code, finding_severity(each.code), message)
+
+
+def _view_pictures(pictures: PagePictures, report: Report, lang: Lang) -> PicturesView:
+    signer = next(_name(each) for each in report.signatures if each.field == pictures.field)
+    pairs = tuple(_view_pair(pair, lang) for pair in pictures.pairs)
+    return PicturesView(signer, pairs, pictures.compared, complete=not pictures.findings)
+
+
+def _view_pair(pair: PagePair, lang: Lang) -> PairView:
+    if pair.before is None:
+        where = translate(lang, mark("this page was added"))
+    elif pair.after is None:
+        where = translate(lang, mark("this page was removed"))
+    else:
+        where = ", ".join(dict.fromkeys(_place_words(place, lang) for place in pair.places))
+    return PairView(pair.page, _address(pair.before), _address(pair.after), where)
+
+
+def _place_words(place: Place, lang: Lang) -> str:
+    """Where on the page, for whoever does not see it."""
+    if place.bottom - place.top > _WIDE:
+        return translate(lang, mark("over the whole page"))
+    row = translate(lang, _ROWS[_third(place.top, place.bottom)])
+    if place.right - place.left > _WIDE:
+        return row
+    return f"{row} {translate(lang, _COLUMNS[_third(place.left, place.right)])}"
+
+
+def _third(start: float, end: float) -> int:
+    return min(2, int((start + end) / 2 * 3))
+
+
+def _address(picture: bytes | None) -> str | None:
+    return None if picture is None else f"data:image/png;base64,{b64encode(picture).decode('ascii')}"
+
+
+def _name(signature: SignatureReport) -> str:
+    return _subject(signature.signer).get("CN", signature.signer)
 
 
 def _subject(text: str) -> dict[str, str]:

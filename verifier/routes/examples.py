@@ -286,6 +286,13 @@ FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     503: _unavailable(),
 }  # fmt: skip
 
+HASH_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: _json("The answer for the original", {**_REPORT, "signatures": []}, _REPORT_SCHEMA),
+    404: _problem(404, "Not found", "UNKNOWN_FILE", "No file with this SHA-256 was issued here."),
+    422: _problem(422, "Invalid request", "MALFORMED_SHA256", "A SHA-256 has 64 hexadecimal digits."),
+    503: _problem(503, "Temporarily unavailable", "REGISTER_UNAVAILABLE", "The register does not answer."),
+}  # fmt: skip
+
 FILE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import string
@@ -227,7 +228,7 @@ def test_metrics_count_verdicts_and_name_nobody(client: TestClient, made: Made) 
 def test_openapi_documents_the_public_routes(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert set(document["paths"]) == {
-        "/d/{code}", "/d/{code}/compare", "/api/v1/codes/{code}", "/api/v1/verify",
+        "/d/{code}", "/d/{code}/compare", "/api/v1/codes/{code}", "/api/v1/verify", "/api/v1/verify/{sha256}",
     }  # fmt: skip
     examples = 0
     for path, methods in document["paths"].items():
@@ -260,6 +261,9 @@ def test_what_is_answered_is_what_openapi_says(client: TestClient, made: Made, s
                                                   headers=asks_json)),
         ("/d/{code}/compare", "post", client.post(f"/d/{unknown}/compare", data={"nama": "A"},
                                                   headers=asks_json)),
+        *(("/api/v1/verify/{sha256}", "get", each.get(f"/api/v1/verify/{asked}"))
+          for each, asked in ((client, hashlib.sha256(original["file"][1]).hexdigest()), (client, "0" * 64),
+                              (silent, "0" * 64), (client, "abc"))),
         *(("/api/v1/verify", "post", each.post("/api/v1/verify", **form)) for each, form in (
             (client, {"files": original}), (client, {"files": altered}), (silent, {"files": altered}),
             (silent, {"files": original}), (client, {"files": {"other": ("a", b"x")}}),

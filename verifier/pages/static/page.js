@@ -18,7 +18,8 @@ addEventListener("beforeprint", () => {
 // Say that a file is too large before it travels.
 document.addEventListener("change", ({ target }) => {
   if (target.type !== "file") return;
-  const [file] = target.files;
+  // Of several, each is told for itself.
+  const [file] = target.files.length === 1 ? target.files : [];
   target.setCustomValidity(file && file.size > Number(target.dataset.limit) ? target.dataset.problem : "");
   target.reportValidity();
 });
