@@ -23,7 +23,6 @@ def preload() -> None:
     """Import and initialise what reading a scan needs, while files may still be opened."""
     import PIL.Image
     import PIL.ImageChops
-    import PIL.ImageFilter
     import PIL.JpegImagePlugin
     import PIL.PngImagePlugin
     import pypdfium2
