@@ -16,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from lxml import etree
 from small_pki import NOW, Identity, Pki, issue
 from trusted_lists import (
@@ -31,6 +33,9 @@ from trusted_lists import (
     fingerprint,
 )
 
+from storage.records import Issuer
+from verifier.health import health_router
+from verifier.parts import PublicParts
 from verifier.trust.fetch import FetchRefused, fetch, is_public
 from verifier.trust.folder import KeptList, read_trust
 from verifier.trust.keeping import TrustRefused, keep_list, remove_list
@@ -309,3 +314,37 @@ def test_a_document_is_fetched_without_detours_and_within_bounds(server: tuple[s
         fetch(f"{url}/list", permitted=loopback)  # a TLS certificate that nobody vouches for
     with pytest.raises(FetchRefused, match="private"):
         fetch(f"{url}/list", context=context)
+
+
+def test_readiness_names_stale_lists_and_stays_ready() -> None:
+    stale: list[str] = []
+    app = FastAPI()
+    app.include_router(health_router({"register": lambda: None}, stale_lists=lambda: stale))
+    with TestClient(app) as client:
+        assert client.get("/readyz").json() == {"status": "ok", "parts": {"register": "ok"}}
+        stale.append("XX")
+        answer = client.get("/readyz")
+        assert answer.status_code == 200
+        assert answer.json() == {"status": "ok", "parts": {"register": "ok"}, "stale_lists": ["XX"]}
+
+
+def test_the_public_side_knows_its_stale_lists(people: Pki, tmp_path: Path) -> None:
+    signer = issue("Penerbit Daftar", None)
+    xml = ListMaker([Service(people.ca.certificate)]).signed(signer)
+    keep_list(tmp_path, read(xml, signer), xml)
+    trust = read_trust(tmp_path)
+    clock = [NOW]
+    parts = PublicParts(
+        lookup=None,  # type: ignore[arg-type]
+        sandbox=None,  # type: ignore[arg-type]
+        anchors=trust.encoded(),
+        hosts=(),
+        regency="",
+        contact=Issuer("", "", "", "", ""),
+        clock=lambda: clock[0],
+        trusted_lists=trust.lists,
+    )
+    assert parts.stale_lists() == []
+    clock[0] = NOW + 151 * _DAY
+    assert parts.stale_lists() == ["XX"]
+    assert parts.anchors[0].startswith(b"absah-purpose: signing\n")

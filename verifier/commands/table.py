@@ -21,7 +21,7 @@ class Overview:
     """A row for each file, and how often each verdict came; only the rows are kept, not the reports."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[Text, Text, Text, Text]] = []
+        self._rows: list[tuple[str, str, str, str, str]] = []
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._lang = "id"
 
@@ -35,10 +35,11 @@ class Overview:
         at = first.signed_at if first is not None else None
         self._rows.append(
             (
-                Text(_short(printable(report.file, 400))),
-                Text(f"{MARKS[report.colour]} {report.heading}", style=colour),
-                Text(common_name(first.signer) + others if first is not None else "—"),
-                Text((at or "—")[:16].replace("T", " ")),
+                _short(printable(report.file, 400)),
+                f"{MARKS[report.colour]} {report.heading}",
+                common_name(first.signer) + others if first is not None else "—",
+                (at or "—")[:16].replace("T", " "),
+                colour,
             )
         )
 
@@ -53,8 +54,9 @@ class Overview:
             for column, share in zip(table.columns, (0.34, 0.40, 0.26), strict=False):
                 column.max_width = max(8, int(left * share) - 1)
             table.columns[3].min_width = 10
-        for row in self._rows:
-            table.add_row(*row)
+        for file, verdict, signer, at, colour in self._rows:
+            # As Text, because a file's name may look like markup.
+            table.add_row(Text(file), Text(verdict, style=colour), Text(signer), Text(at))
         console.print(table)
         console.print(Text(labels["files"].format(count=len(self._rows)), style="bold"))
         for (heading, colour), count in self._verdicts.most_common():
