@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -87,13 +88,20 @@ def server(folder: Path, host: str, port: int) -> ThreadingHTTPServer:
     class Handler(_Handler):
         respond = staticmethod(authority.respond)
 
-    return ThreadingHTTPServer((host, port), Handler)
+    return _Server((host, port), Handler)
 
 
 def serve(folder: Path, host: str, port: int) -> None:
     """Serve until the process ends."""
     with server(folder, host, port) as listening:
         listening.serve_forever()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """One line for our own faults; a client that went away is none, and the library prints a traceback."""
+        if not isinstance(error := sys.exc_info()[1], ConnectionError):
+            _log.error("A time-stamp request failed: %s", type(error).__name__)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -158,3 +162,16 @@ def test_what_is_no_query_is_answered_by_http(url: str) -> None:
     assert httpx.post(url, content=bytes(20_000), headers=kind).status_code == 413
     assert httpx.post(url, content=iter([b"x"]), headers=kind).status_code == 411
     assert httpx.get(url).status_code == 501
+
+
+def test_a_client_that_goes_away_leaves_no_traceback(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    place = urlsplit(url)
+    for _ in range(5):
+        with socket.create_connection((place.hostname, place.port)) as connection:
+            # Closed with a reset while the server still waits for the rest of the request.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(
+                b"POST / HTTP/1.1\r\nContent-Type: application/timestamp-query\r\nContent-Length: 9\r\n\r\n"
+            )
+    time.sleep(0.5)
+    assert "Traceback" not in capfd.readouterr().err
