@@ -161,6 +161,15 @@ def test_the_table_loses_nothing_in_a_pipe(capsys: pytest.CaptureFixture[str]) -
     assert re.search(r"\b2\s+File berubah", shown)
 
 
+def test_the_table_says_why_a_file_could_not_be_checked(folder: Path) -> None:
+    (folder / "surat.p7s").write_bytes(b"-----BEGIN PKCS7-----\nMAAA\n")
+    shown = run(folder, "good.pdf", "surat.p7s", "none.pdf", "--lang", "en").stdout
+    assert "surat.p7s: This is not a PDF" in shown
+    assert "detached CMS signature" in shown
+    assert "none.pdf: There is no such file. [FILE_NOT_FOUND]" in shown
+    assert "good.pdf: " not in shown
+
+
 def at_terminal(folder: Path, *arguments: str, columns: int) -> tuple[str, int]:
     """What a person sees in a terminal of so many columns, progress included."""
     control, terminal = pty.openpty()

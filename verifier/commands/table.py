@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from storage.vocabulary import Verdict
 from verifier.commands.words import LABELS, MARKS, common_name, signers
 from verifier.report import Report, printable
 
 _COLOURS = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_black"}
+_MOST_REASONS = 20
 # Where the output is no terminal.
 _WIDE = 1000
 
@@ -23,6 +25,7 @@ class Overview:
     def __init__(self) -> None:
         self._rows: list[tuple[str, str, str, str, str]] = []
         self._verdicts: Counter[tuple[str, str]] = Counter()
+        self._reasons: list[str] = []
         self._lang = "id"
 
     def add(self, report: Report) -> None:
@@ -30,6 +33,9 @@ class Overview:
         self._lang = report.lang
         colour = _COLOURS[report.colour]
         self._verdicts[report.heading, colour] += 1
+        if report.verdict in (Verdict.UNREADABLE, Verdict.UNAVAILABLE) and len(self._reasons) < _MOST_REASONS:
+            told = " ".join(f"{each.message} [{each.code}]" for each in report.findings)
+            self._reasons.append(f"{printable(report.file, 400)}: {told}")
         first = next(iter(signers(report)), None)
         others = f" +{len(signers(report)) - 1}" if len(signers(report)) > 1 else ""
         at = first.signed_at if first is not None else None
@@ -58,6 +64,9 @@ class Overview:
             # As Text, because a file's name may look like markup.
             table.add_row(Text(file), Text(verdict, style=colour), Text(signer), Text(at))
         console.print(table)
+        # What could not be checked at all says at once what it is and what to do instead.
+        for reason in self._reasons:
+            console.print(Text(reason))
         console.print(Text(labels["files"].format(count=len(self._rows)), style="bold"))
         for (heading, colour), count in self._verdicts.most_common():
             console.print(Text(f"{count:>6}  {heading}", style=colour))
