@@ -54,7 +54,7 @@ def check_authority(der: bytes) -> Certificate:
     if certificate.key_usage is not None and "key_cert_sign" not in certificate.key_usage:
         raise TrustRefused(
             "Its key may not sign certificates (key usage), so it can vouch for nobody.",
-            code="TRUST_NOT_AUTHORITY",
+            code="TRUST_MAY_NOT_SIGN",
         )
     try:
         if certificate.is_self_issued and not certificate.is_issued_by(certificate):
