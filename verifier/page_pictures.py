@@ -20,11 +20,18 @@ _DIFFERENT = 24  # of 255, in any colour
 _CELL = 8  # pixels: what differs less far apart is one place
 _MOST_PLACES = 24
 _MARGIN = 4
+# Enlarged parts: how much larger than the page, how many, the least size and the most, in shares of the page.
+_ENLARGED = 2
+_MOST_DETAILS = 3
+_LEAST_DETAIL = (0.45, 0.06)
+_MOST_DETAIL = 0.4
 _COLOURS = 64
 _MARK = (176, 0, 112)
 _HALO = (255, 255, 255)
 _DASH = 8
 _MOST_ENDS = 16
+
+_Pixels = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -38,16 +45,27 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """A part of a page around one or more places, enlarged, in both states; PNG."""
+
+    place: Place
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True)
 class PagePair:
     """A page as signed and as it is now, PNG with the places outlined: dashed before, solid after.
 
     ``page`` counts from 1. A picture is None where the file had no such page, or has none any more.
+    ``details`` are the first places enlarged, so that they can be read on a telephone.
     """
 
     page: int
     before: bytes | None
     after: bytes | None
     places: tuple[Place, ...]
+    details: tuple[Detail, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,21 +211,68 @@ def _compare(before: Any, after: Any, page: int) -> PagePair | None:
     boxes = _different_boxes(old, new)
     if not boxes:
         return None
-    width, height = old.size
-    places = tuple(Place(x0 / width, y0 / height, x1 / width, y1 / height) for x0, y0, x1, y1 in boxes)
-    return PagePair(page, _picture(old, boxes, dashed=True), _picture(new, boxes, dashed=False), places)
+    return PagePair(
+        page,
+        _picture(old, boxes, dashed=True),
+        _picture(new, boxes, dashed=False),
+        tuple(_place(box, old.size) for box in boxes),
+        _details(before, after, page, boxes, old.size),
+    )
 
 
-def _draw(document: Any, page: int) -> Any:
+def _place(box: _Pixels, size: tuple[int, int]) -> Place:
+    width, height = size
+    return Place(box[0] / width, box[1] / height, box[2] / width, box[3] / height)
+
+
+def _details(
+    before: Any, after: Any, page: int, boxes: list[_Pixels], size: tuple[int, int]
+) -> tuple[Detail, ...]:
+    """What is around the boxes, larger; nothing where that would be most of the page anyway."""
+    width, height = size
+    parts = [
+        part
+        for part in _merged([_with_surroundings(box, size) for box in boxes])
+        if (part[2] - part[0]) * (part[3] - part[1]) <= _MOST_DETAIL * width * height
+    ]
+    if not parts:
+        return ()
+    pages = [_draw(document, page, _ENLARGED) for document in (before, after)]
+    factor = pages[0].width / width
+    frames = [_scaled(box, factor) for box in boxes]
+    return tuple(
+        Detail(
+            _place(part, size),
+            *(
+                _picture(image, frames, dashed=image is pages[0], part=_scaled(part, factor))
+                for image in pages
+            ),
+        )
+        for part in sorted(parts, key=lambda part: (part[1], part[0]))[:_MOST_DETAILS]
+    )
+
+
+def _with_surroundings(box: _Pixels, size: tuple[int, int]) -> _Pixels:
+    sides = []
+    for start, end, most, least in ((box[0], box[2], size[0], 0), (box[1], box[3], size[1], 1)):
+        more = max(4 * _CELL, int(_LEAST_DETAIL[least] * most) - (end - start)) // 2
+        sides.append((max(0, start - more), min(most, end + more)))
+    (x0, x1), (y0, y1) = sides
+    return x0, y0, x1, y1
+
+
+def _scaled(box: _Pixels, factor: float) -> _Pixels:
+    x0, y0, x1, y1 = (int(value * factor) for value in box)
+    return x0, y0, x1, y1
+
+
+def _draw(document: Any, page: int, larger: int = 1) -> Any:
     """The page in colour, at the size of a screen; a very large one smaller."""
     sheet = document[page - 1]
     width, height = sheet.get_size()
     scale = _DOTS_PER_INCH / 72
-    scale = min(scale, (_MOST_PIXELS / max(width * height, 1)) ** 0.5)
+    scale = larger * min(scale, (_MOST_PIXELS / max(width * height, 1)) ** 0.5)
     return sheet.render(scale=scale, may_draw_forms=True).to_pil().convert("RGB")
-
-
-_Pixels = tuple[int, int, int, int]
 
 
 def _different_boxes(old: Any, new: Any) -> list[_Pixels]:
@@ -289,8 +354,11 @@ def _bare(image: Any) -> bytes | None:
     return None if image is None else _picture(image, [], dashed=False)
 
 
-def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool) -> bytes:
-    """A small PNG with the boxes outlined; the pattern tells the states apart where colours do not."""
+def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool, part: _Pixels | None = None) -> bytes:
+    """A small PNG of the image, or of a part of it, with the boxes outlined.
+
+    The pattern tells the states apart where colours do not.
+    """
     from PIL import Image, ImageDraw
 
     outlined = image.copy()
@@ -306,6 +374,8 @@ def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool) -> bytes:
         for y in range(y0, y1, 2 * _DASH):
             for x in (x0, x1 - 1):
                 pen.rectangle((x, y, x + 1, min(y + _DASH, y1)), fill=_MARK)
+    if part is not None:
+        outlined = outlined.crop(part)
     # Few colours make it small.
     small = outlined.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     out = BytesIO()

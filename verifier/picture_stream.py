@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from verifier.page_pictures import (
+    Detail,
     PagePair,
     PagePictures,
     Place,
@@ -134,6 +135,7 @@ class Album:
 
     def _keep(self, pair: PagePair) -> None:
         self._bytes += len(pair.before or b"") + len(pair.after or b"")
+        self._bytes += sum(len(each.before) + len(each.after) for each in pair.details)
         if self._bytes > _MOST_PICTURE_BYTES or len(self._pairs) == _MOST_PAIRS:
             self.stop()
             return
@@ -152,22 +154,44 @@ def _to_json(step: Step) -> dict[str, Any]:
     if step.pair is not None:
         for name, picture in (("before", step.pair.before), ("after", step.pair.after)):
             message[name] = None if picture is None else b64encode(picture).decode("ascii")
-        message["places"] = [[each.left, each.top, each.right, each.bottom] for each in step.pair.places]
+        message["places"] = [_sides(each) for each in step.pair.places]
+        message["details"] = [
+            {
+                "place": _sides(each.place),
+                "before": b64encode(each.before).decode("ascii"),
+                "after": b64encode(each.after).decode("ascii"),
+            }
+            for each in step.pair.details
+        ]
     return message
 
 
+def _sides(place: Place) -> list[float]:
+    return [place.left, place.top, place.right, place.bottom]
+
+
 def _pair_of(message: dict[str, Any]) -> PagePair:
-    places = [Place(*(float(value) for value in values)) for values in message["places"]]
-    for place in places:
-        if not (0 <= place.left <= place.right <= 1 and 0 <= place.top <= place.bottom <= 1):
-            raise ValueError("a place beside the page")
-    pictures = [_picture_of(message[name]) for name in ("before", "after")]
-    return PagePair(message["page"], pictures[0], pictures[1], tuple(places))
+    pictures = [None if message[name] is None else _picture_of(message[name]) for name in ("before", "after")]
+    return PagePair(
+        message["page"],
+        pictures[0],
+        pictures[1],
+        tuple(_place_of(each) for each in message["places"]),
+        tuple(
+            Detail(_place_of(each["place"]), _picture_of(each["before"]), _picture_of(each["after"]))
+            for each in message["details"]
+        ),
+    )
 
 
-def _picture_of(text: str | None) -> bytes | None:
-    if text is None:
-        return None
+def _place_of(values: list[Any]) -> Place:
+    place = Place(*(float(value) for value in values))
+    if not (0 <= place.left <= place.right <= 1 and 0 <= place.top <= place.bottom <= 1):
+        raise ValueError("a place beside the page")
+    return place
+
+
+def _picture_of(text: str) -> bytes:
     picture = b64decode(text, validate=True)
     if not picture.startswith(_PNG):
         raise ValueError("no PNG")

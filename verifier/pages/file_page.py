@@ -82,6 +82,15 @@ class SignerView:
 
 
 @dataclass(frozen=True)
+class DetailView:
+    """A part of a page, enlarged: addresses of its two pictures, and where it is."""
+
+    before: str
+    after: str
+    where: str
+
+
+@dataclass(frozen=True)
 class PairView:
     """A page as signed and now: addresses of the pictures (`data:`, so nothing is kept), and the places."""
 
@@ -89,6 +98,7 @@ class PairView:
     before: str | None
     after: str | None
     where: str
+    details: tuple[DetailView, ...]
 
 
 @dataclass(frozen=True)
@@ -228,7 +238,12 @@ def _view_pair(pair: PagePair, lang: Lang) -> PairView:
         where = translate(lang, mark("this page was removed"))
     else:
         where = ", ".join(dict.fromkeys(_place_words(place, lang) for place in pair.places))
-    return PairView(pair.page, _address(pair.before), _address(pair.after), where)
+    details = tuple(
+        DetailView(_data(each.before), _data(each.after), _place_words(each.place, lang))
+        for each in pair.details
+    )
+    before, after = (None if each is None else _data(each) for each in (pair.before, pair.after))
+    return PairView(pair.page, before, after, where, details)
 
 
 def _place_words(place: Place, lang: Lang) -> str:
@@ -245,8 +260,8 @@ def _third(start: float, end: float) -> int:
     return min(2, int((start + end) / 2 * 3))
 
 
-def _address(picture: bytes | None) -> str | None:
-    return None if picture is None else f"data:image/png;base64,{b64encode(picture).decode('ascii')}"
+def _data(picture: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(picture).decode('ascii')}"
 
 
 def _name(signature: SignatureReport) -> str:

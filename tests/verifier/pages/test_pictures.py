@@ -140,6 +140,11 @@ def test_places_near_to_each_other_are_one_and_far_ones_are_two() -> None:
     (pair,) = draw_differences_of(old, new)
     assert (pair.page, len(pair.places)) == (1, 2)
     upper, lower = pair.places
+    assert len(pair.details) == 2
+    with Image.open(BytesIO(pair.details[0].after)) as enlarged, Image.open(BytesIO(pair.after)) as whole:
+        # Twice as large, and less than the page.
+        assert whole.width * 0.9 < enlarged.width < whole.width * 1.2
+        assert enlarged.height < whole.height / 2
     assert upper.top < 0.2 < 0.8 < lower.bottom
     # A hundred little ones are told as one, so that the page is not all frames.
     many = b" ".join(b"%d %d 4 4 re f" % (20 + 50 * x, 20 + 70 * y) for x in range(11) for y in range(11))
@@ -235,8 +240,12 @@ def test_no_time_is_told_and_no_place_is_refused(sandbox: Sandbox) -> None:
     "message",
     [
         b'{"page": 2, "result": "same"}',
-        b'{"page": 1, "result": "differs", "before": "PHNjcmlwdD4=", "after": null, "places": []}',
-        b'{"page": 1, "result": "differs", "before": null, "after": null, "places": [[0, 0, 2, 1]]}',
+        b'{"page": 1, "result": "differs", "before": "PHNjcmlwdD4=", "after": null, "places": [], '
+        b'"details": []}',
+        b'{"page": 1, "result": "differs", "before": null, "after": null, "places": [], "details": '
+        b'[{"place": [0, 0, 1, 1], "before": null, "after": null}]}',
+        b'{"page": 1, "result": "differs", "before": null, "after": null, "places": [[0, 0, 2, 1]], '
+        b'"details": []}',
         b'{"page": 1, "result": "differs"}',
         b"[]",
         b"nonsense",
@@ -267,8 +276,10 @@ def test_the_page_shows_both_states_and_says_where(made: Made, sandbox: Sandbox,
     pictures = re.findall(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]+)"', page)
     assert [alt for _, alt in pictures] == [
         f"Halaman 1, {state}; yang berbeda: di bagian atas kiri"
-        for state in ("Saat ditandatangani", "Sekarang")
-    ]
+        for state in (
+            "Saat ditandatangani, diperbesar", "Sekarang, diperbesar", "Saat ditandatangani", "Sekarang",
+        )
+    ]  # fmt: skip
     assert all(b64decode(data).startswith(b"\x89PNG") for data, _ in pictures)
     assert pictures[0][0] != pictures[1][0]
     assert 'class="after bad"' in page

@@ -136,7 +136,7 @@
       const verdict = page.querySelector(".verdict");
       words.textContent = page.querySelector("h1").textContent;
       entry.className = verdict ? verdict.className : "";
-      if (verdict) words.before(document.importNode(verdict.querySelector(".icon"), true));
+      if (verdict) words.prepend(document.importNode(verdict.querySelector(".icon"), true));
       const button = element("button", texts.open, "button quiet");
       button.type = "button";
       button.setAttribute("aria-label", `${texts.open}: ${file.name}`);
