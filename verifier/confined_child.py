@@ -46,16 +46,16 @@ class Job:
 
 @dataclass(frozen=True)
 class PictureJob:
-    """A file whose pages, from ``first_page`` on, are compared with what the signature ``field`` covers."""
+    """A file whose pages are compared with what the signature ``field`` covers; ``done`` of them are."""
 
     pdf: bytes
     field: str
     password: str | None
-    first_page: int
+    done: int
 
     def to_descriptor(self) -> int:
         """As that of `Job`."""
-        header = {"field": self.field, "password": self.password, "first_page": self.first_page}
+        header = {"field": self.field, "password": self.password, "done": self.done}
         return _write_job(header, self.pdf)
 
 
@@ -77,7 +77,7 @@ def _read_job(descriptor: int) -> Job | PictureJob:
         header: dict[str, Any] = json.loads(file.read(length))
         pdf = file.read()
     if "field" in header:
-        return PictureJob(pdf, header["field"], header["password"], header["first_page"])
+        return PictureJob(pdf, header["field"], header["password"], header["done"])
     return Job(
         pdf,
         tuple(bytes.fromhex(anchor) for anchor in header["anchors"]),
@@ -128,7 +128,7 @@ def run_confined(
 def _draw(result: int, job: PictureJob) -> None:
     from verifier.picture_stream import send
 
-    send(lambda message: _write(result, message), job.pdf, job.field, job.password, job.first_page)
+    send(lambda message: _write(result, message), job.pdf, job.field, job.password, job.done)
 
 
 def _judge(job: Job) -> bytes:

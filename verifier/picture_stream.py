@@ -1,7 +1,7 @@
 """The pictures' way out of the sandbox, a message for each page, so that one bad page loses no other.
 
-The child `send`s; the parent's `Album` believes nothing of what it reads: pages come in order, pictures are
-PNG of a bounded size, and whatever else arrives ends the child.
+The child `send`s; the parent's `Album` believes nothing of what it reads: pages come in the order that was
+told at first, pictures are PNG of a bounded size, and whatever else arrives ends the child.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from verifier.page_pictures import (
     Place,
     Step,
     compare_pages,
+    likely_pages,
     open_states,
     signed_end_of,
 )
@@ -28,23 +29,27 @@ _LENGTH = struct.Struct("!I")
 _MOST_MESSAGE_BYTES = 8 * 1024 * 1024
 _MOST_PICTURE_BYTES = 6 * 1024 * 1024
 _MOST_PAIRS = 40
+_MOST_PAGES = 100_000
 _MOST_MISSING = 8
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def send(
-    write: Callable[[bytes], None], pdf: bytes, field: str, password: str | None, first_page: int
-) -> None:
-    """Compare the pages from ``first_page`` on and write a message for each; the last one says that it is."""
+def send(write: Callable[[bytes], None], pdf: bytes, field: str, password: str | None, done: int) -> None:
+    """Compare the pages and write a message for each; the last one says that it is.
+
+    ``done`` pages of the order were drawn by children before this one.
+    """
 
     def tell(message: dict[str, Any]) -> None:
         encoded = json.dumps(message).encode()
         write(_LENGTH.pack(len(encoded)) + encoded)
 
     try:
-        states = open_states(pdf, signed_end_of(pdf, field, password), password)
-        tell({"opened": True})
-        for step in compare_pages(states, first_page=first_page):
+        end = signed_end_of(pdf, field, password)
+        states = open_states(pdf, end, password)
+        first = _first_pages(pdf, end, password, states.pages)
+        tell({"opened": states.pages, "first": first})
+        for step in compare_pages(states, _order(states.pages, first)[done:]):
             tell(_to_json(step))
     except (MemoryError, RecursionError):
         raise
@@ -54,13 +59,28 @@ def send(
         tell({"end": True})
 
 
+def _first_pages(pdf: bytes, end: int, password: str | None, pages: int) -> list[int]:
+    try:
+        likely = likely_pages(pdf, end, password)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # only the order hangs on it: a file that is too odd is drawn from its first page on
+        return []
+    return [page for page in likely if page <= pages]
+
+
+def _order(pages: int, first: list[int]) -> list[int]:
+    already = frozenset(first)
+    return [*first, *(page for page in range(1, pages + 1) if page not in already)]
+
+
 class Album:
     """What was drawn so far, over several children if it must be."""
 
     def __init__(self, field: str) -> None:
-        self.next_page = 1
+        self.done = 0
         self.complete = False
-        self._opened = False
+        self._order: list[int] = []
         self._field = field
         self._pairs: list[PagePair] = []
         self._findings: list[Observation] = []
@@ -95,20 +115,21 @@ class Album:
 
     def skip_page(self) -> None:
         """The next page cannot be drawn: its child died, or never came to an end."""
-        if not self._opened:
+        if self.done >= len(self._order):
             self._give_up()
             return
-        self._miss(self.next_page)
-        self.next_page += 1
+        self._miss()
 
     def stop(self) -> None:
         """No time is left for the next page."""
-        self._findings.append(Observation.of("PAGE_PICTURES_STOPPED", page=self.next_page))
+        page = self._order[self.done] if self.done < len(self._order) else 1
+        self._findings.append(Observation.of("PAGE_PICTURES_STOPPED", page=page))
         self.complete = True
 
     def pictures(self) -> PagePictures:
         """All of it."""
-        return PagePictures(self._field, tuple(self._pairs), self._compared, tuple(self._findings))
+        pairs = sorted(self._pairs, key=lambda pair: pair.page)
+        return PagePictures(self._field, tuple(pairs), self._compared, tuple(self._findings))
 
     def _take(self, message: dict[str, Any]) -> None:
         if message.get("end") is True:
@@ -117,35 +138,42 @@ class Album:
         if message.get("impossible") is True:
             self._give_up()
             return
-        if message.get("opened") is True:
-            self._opened = True
+        if "opened" in message:
+            self._open(message["opened"], message["first"])
             return
-        if message["page"] != self.next_page:
+        if self.done >= len(self._order) or message["page"] != self._order[self.done]:
             raise ValueError("a page out of its turn")
         if message["result"] == "missing":
-            self._miss(self.next_page)
-        elif message["result"] == "differs":
-            self._keep(_pair_of(message))
-        self._compared += message["result"] != "missing"
-        self.next_page += 1
+            self._miss()
+            return
+        if message["result"] == "differs" and not self._keep(_pair_of(message)):
+            return
+        self._compared += 1
+        self.done += 1
+
+    def _open(self, pages: int, first: list[int]) -> None:
+        if not 0 < pages <= _MOST_PAGES or not set(first) <= set(range(1, pages + 1)):
+            raise ValueError("pages that are none")
+        self._order = self._order or _order(pages, sorted(set(first)))
 
     def _give_up(self) -> None:
         self._findings.append(Observation("PAGE_PICTURES_IMPOSSIBLE"))
         self.complete = True
 
-    def _keep(self, pair: PagePair) -> None:
+    def _keep(self, pair: PagePair) -> bool:
         self._bytes += len(pair.before or b"") + len(pair.after or b"")
         self._bytes += sum(len(each.before) + len(each.after) for each in pair.details)
         if self._bytes > _MOST_PICTURE_BYTES or len(self._pairs) == _MOST_PAIRS:
             self.stop()
-            return
+            return False
         self._pairs.append(pair)
+        return True
 
-    def _miss(self, page: int) -> None:
-        self._findings.append(Observation.of("PAGE_PICTURE_MISSING", page=page))
+    def _miss(self) -> None:
+        self._findings.append(Observation.of("PAGE_PICTURE_MISSING", page=self._order[self.done]))
         self._missing += 1
-        if self._missing == _MOST_MISSING:
-            self.next_page = page + 1
+        self.done += 1
+        if self._missing == _MOST_MISSING and self.done < len(self._order):
             self.stop()
 
 

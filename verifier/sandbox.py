@@ -381,7 +381,7 @@ def _fill_album(
         return _collect_pictures(reading, end_child, album, deadline)
 
     while not album.complete:
-        if run(PictureJob(pdf, field, password, album.next_page), collect) is None:
+        if run(PictureJob(pdf, field, password, album.done), collect) is None:
             album.skip_page()
         if not album.complete and monotonic() >= deadline:
             album.stop()
