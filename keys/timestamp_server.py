@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sys
 import secrets
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,7 +99,7 @@ def serve(folder: Path, host: str, port: int) -> None:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """One line for our own faults; a client that went away is none, and the library prints a traceback."""
+        """One line for our own faults; the library prints a traceback also for a client that went away."""
         if not isinstance(error := sys.exc_info()[1], ConnectionError):
             _log.error("A time-stamp request failed: %s", type(error).__name__)
 
