@@ -308,6 +308,7 @@ def test_every_finding_has_two_sentences(code: str) -> None:
         "object": "7",
         "kind": "Link",
         "box": "1 2 3 4",
+        "names": "F",
     }
     indonesian, english = finding_message(code, "id", **values), finding_message(code, "en", **values)
     assert indonesian != english
