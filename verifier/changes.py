@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from verifier.comparison import Comparison, Outcome
+from verifier.pdf.crossref import Section
 from verifier.pdf.document import Document, File
 from verifier.pdf.objects import Damaged, Reference
 from verifier.pdf.syntax import object_number
@@ -60,11 +60,10 @@ def judge_aftermath(
     document, own = then
     if not tail_explained:
         return Aftermath("whole_revision", "forbidden")
-    misleading = tuple(_misleading(document, now, field.name))
+    misleading = tuple(_misleading(document, now, field.name, covered_until))
     if misleading:
         return Aftermath("whole_revision", "forbidden", misleading)
-    if any(section.hidden_start is not None for section in _later_sections(document, now)):
-        # Two cross-reference tables, two documents: which one a reader shows after an update is open.
+    if any(_shows_two_documents(section, document) for section in _later_sections(document, now)):
         return Aftermath(
             "whole_revision", "undetermined", (Observation.of("CHANGES_UNDETERMINED", field=field.name),)
         )
@@ -130,7 +129,7 @@ def _locks(document: Document, own: SignatureField) -> Locks:
     return locks
 
 
-def _later_sections(then: Document, now: Document) -> list[Any]:
+def _later_sections(then: Document, now: Document) -> list[Section]:
     return [section for section in now.chain.sections if section.start >= then.end]
 
 
@@ -148,10 +147,35 @@ def _states(then: Document, now: Document) -> list[Document]:
     return [*states, now]
 
 
-def _misleading(then: Document, now: Document, name: str) -> Iterator[Observation]:
+def _shows_two_documents(section: Section, then: Document) -> bool:
+    """Whether programs that read the stream of a hybrid section show other objects than those that do not.
+
+    An update may hide what is new, and may repeat what was signed; where its two lists disagree about an object
+    that was signed, or the table frees one that old programs showed, which document is seen is open (7.5.8.4).
+    """
+    if section.hidden_start is None:
+        return False
+    shown_before = {
+        number
+        for earlier in then.chain.sections
+        for number in (earlier.entries if earlier.hidden_start is None else earlier.shown)
+    }
+    for number, hidden in section.hidden.items():
+        signed = then.entries.get(number)
+        if number in section.shown:
+            if hidden not in (signed, section.entries[number]):
+                return True
+        elif signed is not None and (hidden != signed or (number in section.freed and number in shown_before)):
+            return True
+    return False
+
+
+def _misleading(then: Document, now: Document, name: str, covered_until: int) -> Iterator[Observation]:
     """Entries of later sections that lead programs to different objects, or back into the signed part."""
     for section in _later_sections(then, now):
-        if not any(entry != then.entries.get(number) for number, entry in section.entries.items()):
+        is_empty = all(entry == then.entries.get(number) for number, entry in section.entries.items())
+        # What a later signature covers somebody saw and signed; it changes nothing of what stood before.
+        if is_empty and section.start >= covered_until:
             yield Observation.of("XREF_EMPTY", field=name)
         places: dict[int, int] = {}
         for number, entry in section.entries.items():

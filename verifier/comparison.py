@@ -214,7 +214,7 @@ class Comparison:
         """Whether a changed entry of the form changes nothing that is shown."""
         if key == "DR":
             # Resources for looks that are still to be made: more of them, or none where somebody signed that.
-            return old is None or (new is None and self._vouched) or self._grows(old, new)
+            return old is None or (new is None and self._vouched) or self._grows(_used(old), new)
         return key == "NeedAppearances" and not new
 
     def _field_list(self, before: Any, after: Any) -> None:
@@ -381,8 +381,11 @@ class Comparison:
                     )
                 elif isinstance(node, dict):
                     self._check_cover(node, known.name, was_there=False, empty=False)
-                continue
-            self._added_annotation(node, page)
+            elif known is None and isinstance(node, dict) and self._new.get(node, "FT") == "Sig":
+                # Some producers list their field on the page and not in the form; it is judged all the same.
+                self._look_of_signature(node, text(self._new.get(node, "T")), signed="V" in node)
+            else:
+                self._added_annotation(node, page)
 
     def _added_annotation(self, node: Any, page: str) -> None:
         kind = self._new.get(node, "Subtype") if isinstance(node, dict) else None
@@ -561,6 +564,13 @@ class Comparison:
 
     def _forbid(self, code: str, **values: object) -> None:
         self.outcome.add("forbidden", code, field=self._name, **values)
+
+
+def _used(resources: Any) -> Any:
+    """The default resources that a default appearance can name: fonts, colour spaces, not drawings (12.7.4.3)."""
+    if not isinstance(resources, dict):
+        return resources
+    return {key: value for key, value in resources.items() if key not in ("XObject", "ProcSet", "Properties")}
 
 
 def _both_dicts(before: Any, after: Any) -> bool:

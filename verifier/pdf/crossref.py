@@ -12,6 +12,7 @@ from verifier.pdf.syntax import Parser
 
 _MOST_OBJECTS = 8_388_607  # ISO 32000-1, annex C
 _MOST_SECTIONS = 2_000
+_MOST_EMPTY = 2
 
 _SPACES = rb"[\x00\t\n\x0c\r ]"
 _TABLE = re.compile(_SPACES + rb"*+xref")
@@ -48,6 +49,12 @@ class Section:
     own_number: int | None = None
     hidden_start: int | None = None
     """Where the stream of a hybrid file (/XRefStm) begins."""
+    hidden: dict[int, Entry | None] = field(default_factory=dict)
+    """What that stream lists; ``entries`` has of it what the table itself leaves free or out."""
+    shown: frozenset[int] = frozenset()
+    """The objects that the table of a hybrid file lists as in use."""
+    freed: frozenset[int] = frozenset()
+    """Those that it lists as free."""
     listed_twice: set[int] = field(default_factory=set)
     stop: int = 0
     """Where it ends; a reader who gets the file up to here or further reads the same."""
@@ -174,7 +181,9 @@ def read_section(data: Any, at: int, end: int, base: int = 0) -> Section:
     if isinstance(hidden, int):
         # Objects of a hybrid file that old readers do not see (7.5.8.4): free or missing in the table.
         more = _read_stream(data, hidden + base, end, base)
-        section.hidden_start = more.start
+        section.hidden_start, section.hidden = more.start, more.entries
+        section.shown = frozenset(number for number, entry in section.entries.items() if entry is not None)
+        section.freed = frozenset(section.entries) - section.shown
         section.stop = max(section.stop, more.stop)
         for number, entry in more.entries.items():
             if section.entries.get(number) is None:
@@ -235,13 +244,16 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
     ):
         raise Damaged("/W")
     row = sum(widths[:3])
-    if row == 0:
-        raise TooMuch("entries of no width")
     content = decode(stream.raw(), dictionary.get("Filter"), dictionary.get("DecodeParms"))
     index = dictionary.get("Index")
     pairs = index if isinstance(index, list) else [0, dictionary.get("Size", 0)]
     if len(pairs) % 2 or not all(isinstance(each, int) and each >= 0 for each in pairs):
         raise Damaged("/Index")
+    if row == 0:
+        # Entries of no width say nothing; a producer that had none to write names one or two all the same.
+        if sum(pairs[1::2]) > _MOST_EMPTY:
+            raise TooMuch("entries of no width")
+        pairs = []
     entries: dict[int, Entry | None] = {}
     twice: set[int] = set()
     place = 0

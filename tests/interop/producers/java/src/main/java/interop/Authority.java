@@ -1,10 +1,8 @@
 package interop;
 
-import eu.europa.esig.dss.enumerations.DigestAlgorithm;
-import eu.europa.esig.dss.model.x509.CertificateToken;
-import eu.europa.esig.dss.spi.x509.tsp.KeyEntityTSPSource;
 import java.io.IOException;
 import java.io.Reader;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -12,14 +10,26 @@ import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.bouncycastle.asn1.ASN1ObjectIdentifier;
+import org.bouncycastle.asn1.nist.NISTObjectIdentifiers;
 import org.bouncycastle.asn1.pkcs.PrivateKeyInfo;
+import org.bouncycastle.asn1.oiw.OIWObjectIdentifiers;
+import org.bouncycastle.asn1.x509.AlgorithmIdentifier;
 import org.bouncycastle.cert.X509CertificateHolder;
+import org.bouncycastle.cert.jcajce.JcaCertStore;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.openssl.PEMParser;
+import org.bouncycastle.cms.jcajce.JcaSimpleSignerInfoGeneratorBuilder;
 import org.bouncycastle.openssl.jcajce.JcaPEMKeyConverter;
+import org.bouncycastle.operator.jcajce.JcaDigestCalculatorProviderBuilder;
+import org.bouncycastle.tsp.TSPAlgorithms;
+import org.bouncycastle.tsp.TimeStampRequestGenerator;
+import org.bouncycastle.tsp.TimeStampTokenGenerator;
+import org.bouncycastle.tsp.TimeStampResponseGenerator;
 
 /** The test CA that make.py wrote: signers by name, revocation data, and a time-stamp authority in this process. */
 final class Authority {
@@ -29,10 +39,6 @@ final class Authority {
 
         X509Certificate certificate() {
             return chain[0];
-        }
-
-        List<CertificateToken> tokens() {
-            return Arrays.stream(chain).map(CertificateToken::new).toList();
         }
 
         /** The name of the signature algorithm as BouncyCastle's providers know it. */
@@ -50,13 +56,10 @@ final class Authority {
 
     private final Path folder;
     private final Map<String, Identity> known = new HashMap<>();
-    private final KeyEntityTSPSource timestamper;
+    private BigInteger serial = BigInteger.valueOf(System.currentTimeMillis());
 
-    Authority(Path folder) throws IOException, GeneralSecurityException {
+    Authority(Path folder) {
         this.folder = folder;
-        Identity tsa = identity("tsa");
-        timestamper = new KeyEntityTSPSource(tsa.key(), tsa.certificate(), List.of(tsa.chain()));
-        timestamper.setTsaPolicy("2.999.3161.1");
     }
 
     Identity identity(String name) throws IOException, GeneralSecurityException {
@@ -72,13 +75,39 @@ final class Authority {
         return identity(step.get("key", "rsa2048"));
     }
 
-    KeyEntityTSPSource timestamper() {
-        return timestamper;
+    /** A time-stamp token (DER) over a digest, with the certificates of the authority. */
+    byte[] timestamp(String digestName, byte[] digest) {
+        try {
+            Identity tsa = identity("tsa");
+            TimeStampTokenGenerator tokens =
+                    new TimeStampTokenGenerator(
+                            new JcaSimpleSignerInfoGeneratorBuilder()
+                                    .setProvider("BC")
+                                    .build("SHA256withRSA", tsa.key(), tsa.certificate()),
+                            new JcaDigestCalculatorProviderBuilder().setProvider("BC").build()
+                                    .get(new AlgorithmIdentifier(NISTObjectIdentifiers.id_sha256)),
+                            new ASN1ObjectIdentifier("2.999.3161.1"));
+            tokens.addCertificates(new JcaCertStore(Arrays.asList(tsa.chain())));
+            TimeStampRequestGenerator request = new TimeStampRequestGenerator();
+            request.setCertReq(true);
+            serial = serial.add(BigInteger.ONE);
+            return new TimeStampResponseGenerator(tokens, TSPAlgorithms.ALLOWED)
+                    .generate(request.generate(oid(digestName), digest), serial, new Date())
+                    .getTimeStampToken()
+                    .getEncoded("DER");
+        } catch (Exception problem) {
+            throw new IllegalStateException(problem);
+        }
     }
 
-    /** A time-stamp token (DER) over a digest. */
-    byte[] timestamp(String digestName, byte[] digest) {
-        return timestamper.getTimeStampResponse(DigestAlgorithm.forJavaName(digestName), digest).getBytes();
+    private static ASN1ObjectIdentifier oid(String digestName) {
+        return switch (digestName) {
+            case "SHA-1" -> OIWObjectIdentifiers.idSHA1;
+            case "SHA-256" -> NISTObjectIdentifiers.id_sha256;
+            case "SHA-384" -> NISTObjectIdentifiers.id_sha384;
+            case "SHA-512" -> NISTObjectIdentifiers.id_sha512;
+            default -> throw new IllegalArgumentException(digestName);
+        };
     }
 
     byte[] file(String name) throws IOException {

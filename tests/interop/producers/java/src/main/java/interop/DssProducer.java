@@ -8,7 +8,9 @@ import eu.europa.esig.dss.enumerations.SignatureLevel;
 import eu.europa.esig.dss.model.DSSDocument;
 import eu.europa.esig.dss.model.InMemoryDocument;
 import eu.europa.esig.dss.model.SignatureValue;
+import eu.europa.esig.dss.model.TimestampBinary;
 import eu.europa.esig.dss.model.ToBeSigned;
+import eu.europa.esig.dss.model.x509.CertificateToken;
 import eu.europa.esig.dss.pades.PAdESSignatureParameters;
 import eu.europa.esig.dss.pades.PAdESTimestampParameters;
 import eu.europa.esig.dss.pades.SignatureFieldParameters;
@@ -22,7 +24,9 @@ import eu.europa.esig.dss.spi.x509.revocation.ocsp.ExternalResourcesOCSPSource;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.security.Signature;
+import java.util.Arrays;
 import java.util.Date;
+import java.util.List;
 
 /** EU DSS: PAdES from B-B to B-LTA, extension, document time-stamps, empty fields. */
 final class DssProducer implements Producer {
@@ -50,12 +54,16 @@ final class DssProducer implements Producer {
         return out.toByteArray();
     }
 
+    private static List<CertificateToken> tokens(Authority.Identity identity) {
+        return Arrays.stream(identity.chain()).map(CertificateToken::new).toList();
+    }
+
     private DSSDocument sign(PAdESService service, DSSDocument document, Step step) throws Exception {
         Authority.Identity signer = authority.signer(step);
         DigestAlgorithm digest = DigestAlgorithm.forJavaName(step.digest());
         PAdESSignatureParameters parameters = new PAdESSignatureParameters();
-        parameters.setSigningCertificate(signer.tokens().get(0));
-        parameters.setCertificateChain(signer.tokens());
+        parameters.setSigningCertificate(tokens(signer).get(0));
+        parameters.setCertificateChain(tokens(signer));
         parameters.setDigestAlgorithm(digest);
         EncryptionAlgorithm encryption =
                 step.has("pss")
@@ -134,7 +142,7 @@ final class DssProducer implements Producer {
         CommonCertificateVerifier verifier = new CommonCertificateVerifier();
         try {
             CommonTrustedCertificateSource trusted = new CommonTrustedCertificateSource();
-            for (var token : authority.identity("tsa").tokens()) {
+            for (var token : tokens(authority.identity("tsa"))) {
                 if (token.isSelfSigned()) {
                     trusted.addCertificate(token);
                 }
@@ -156,7 +164,7 @@ final class DssProducer implements Producer {
                             new InMemoryDocument(authority.file("issuing.crl"))));
         }
         PAdESService service = new PAdESService(verifier);
-        service.setTspSource(authority.timestamper());
+        service.setTspSource((digest, value) -> new TimestampBinary(authority.timestamp(digest.getJavaName(), value)));
         return service;
     }
 }

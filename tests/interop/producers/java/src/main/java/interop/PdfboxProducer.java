@@ -8,11 +8,11 @@ import java.io.InputStream;
 import java.security.MessageDigest;
 import java.util.Calendar;
 import java.util.List;
-import org.apache.pdfbox.Loader;
 import org.apache.pdfbox.cos.COSArray;
+import org.apache.pdfbox.cos.COSBase;
 import org.apache.pdfbox.cos.COSDictionary;
 import org.apache.pdfbox.cos.COSName;
-import org.apache.pdfbox.pdfwriter.compress.CompressParameters;
+import org.apache.pdfbox.cos.COSUpdateInfo;
 import org.apache.pdfbox.pdmodel.PDDocument;
 import org.apache.pdfbox.pdmodel.PDPage;
 import org.apache.pdfbox.pdmodel.common.PDRectangle;
@@ -20,6 +20,7 @@ import org.apache.pdfbox.pdmodel.encryption.AccessPermission;
 import org.apache.pdfbox.pdmodel.encryption.StandardProtectionPolicy;
 import org.apache.pdfbox.pdmodel.interactive.annotation.PDAnnotation;
 import org.apache.pdfbox.pdmodel.interactive.annotation.PDAnnotationText;
+import org.apache.pdfbox.pdmodel.interactive.annotation.PDAnnotationWidget;
 import org.apache.pdfbox.pdmodel.interactive.digitalsignature.PDSignature;
 import org.apache.pdfbox.pdmodel.interactive.digitalsignature.SignatureInterface;
 import org.apache.pdfbox.pdmodel.interactive.digitalsignature.SignatureOptions;
@@ -33,14 +34,16 @@ final class PdfboxProducer implements Producer {
     private static final int RESERVED = 10_000;
 
     private final Authority authority;
+    private final Pdfbox pdfbox;
 
-    PdfboxProducer(Authority authority) {
+    PdfboxProducer(Authority authority, Pdfbox pdfbox) {
         this.authority = authority;
+        this.pdfbox = pdfbox;
     }
 
     @Override
     public byte[] apply(byte[] pdf, Step step) throws Exception {
-        try (PDDocument document = Loader.loadPDF(pdf)) {
+        try (PDDocument document = pdfbox.load(pdf)) {
             ByteArrayOutputStream out = new ByteArrayOutputStream();
             switch (step.verb()) {
                 case "sign" -> sign(document, step, out);
@@ -48,16 +51,15 @@ final class PdfboxProducer implements Producer {
                 case "fill" -> {
                     PDField field = document.getDocumentCatalog().getAcroForm().getField(step.need("field"));
                     field.setValue(step.need("value"));
+                    markForm(document, field);
                     document.saveIncremental(out);
                 }
                 case "annotate" -> {
+                    mark(document.getDocumentCatalog().getCOSObject());
                     annotate(document.getPage(0), step.number("y", 40));
                     document.saveIncremental(out);
                 }
-                case "save" -> {
-                    boolean table = step.get("xref", "stream").equals("table");
-                    document.save(out, table ? CompressParameters.NO_COMPRESSION : CompressParameters.DEFAULT_COMPRESSION);
-                }
+                case "save" -> pdfbox.save(document, out, step.get("xref", "stream").equals("table"));
                 case "encrypt" -> {
                     StandardProtectionPolicy policy =
                             new StandardProtectionPolicy("pemilik", "", new AccessPermission());
@@ -171,5 +173,29 @@ final class PdfboxProducer implements Producer {
         List<PDAnnotation> annotations = page.getAnnotations();
         annotations.add(note);
         page.setAnnotations(annotations);
+        note.getCOSObject().setNeedToBeUpdated(true);
+        // Version 2 writes only what is marked, and finds it only by a path of what is marked.
+        for (COSDictionary each = page.getCOSObject(); each != null; each = each.getCOSDictionary(COSName.PARENT)) {
+            each.setNeedToBeUpdated(true);
+        }
+    }
+
+    private static void markForm(PDDocument document, PDField field) {
+        mark(document.getDocumentCatalog().getCOSObject());
+        mark(document.getDocumentCatalog().getAcroForm().getCOSObject());
+        for (PDField each = field; each != null; each = each.getParent()) {
+            mark(each.getCOSObject());
+        }
+        for (PDAnnotationWidget widget : field.getWidgets()) {
+            mark(widget.getCOSObject());
+            if (widget.getAppearance() != null && widget.getAppearance().getNormalAppearance() != null) {
+                mark(widget.getAppearance().getCOSObject());
+                mark(widget.getAppearance().getNormalAppearance().getCOSObject());
+            }
+        }
+    }
+
+    private static void mark(COSBase object) {
+        ((COSUpdateInfo) object).setNeedToBeUpdated(true);
     }
 }
