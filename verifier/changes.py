@@ -70,7 +70,10 @@ def judge_aftermath(
     outcome, locks = Outcome(), _locks(document, own)
     for before, after in pairwise(_states(document, now)):
         vouched = after.end <= covered_until
-        outcome.join(Comparison(before, after, field.name, locks, vouched=vouched).run())
+        step = Comparison(before, after, field.name, locks, vouched=vouched).run()
+        if step.weight != "permitted":
+            step = Comparison(before, after, field.name, locks, vouched=vouched, exact=True).run()
+        outcome.join(step)
     return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings))
 
 

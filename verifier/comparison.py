@@ -16,7 +16,7 @@ from verifier.overlap import Box, CannotDraw, Drawings
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Reference, Stream, TooMuch
 from verifier.report import Observation
-from verifier.roles import Role, map_roles
+from verifier.roles import Map, Role, extend_roles, map_roles, page_numbers
 from verifier.signature_fields import Locks, text
 
 Weight = Literal["permitted", "undetermined", "forbidden"]
@@ -74,27 +74,41 @@ class _Field:
 class Comparison:
     """Compares ``signed`` with ``now``; ``locks`` are what the signature called ``name`` allows.
 
-    ``vouched`` says that a later signature covers all that ``now`` is.
+    ``vouched`` says that a later signature covers all that ``now`` is. ``exact`` looks at each state by itself, and
+    not at what is left of earlier ones.
     """
 
     def __init__(
-        self, signed: Document, now: Document, name: str, locks: Locks, *, vouched: bool = False
+        self,
+        signed: Document,
+        now: Document,
+        name: str,
+        locks: Locks,
+        *,
+        vouched: bool = False,
+        exact: bool = False,
     ) -> None:
         self._old, self._new, self._name, self._locks = signed, now, name, locks
         self._vouched = vouched
         self.outcome = Outcome()
-        self._old_map, self._new_map = signed.once(map_roles), now.once(map_roles)
+        # What may differ at all: a few numbers of a file that may have a hundred thousand.
+        self._candidates = now.entries_changed_since(signed)
+        if exact:
+            self._old_map, self._new_map = map_roles(signed), map_roles(now)
+        else:
+            self._old_map = signed.once(_roles)
+            self._new_map = now.once(_roles, lambda: extend_roles(self._old_map, now, self._candidates))
         self._old_fields, self._new_fields = signed.once(_fields), now.once(_fields)
         self._filled: set[int] = set()
         self._drawings: Drawings | None = None
-        self._page_index = now.once(_page_index)
+        self._page_index = now.once(page_numbers)
 
     def run(self) -> Outcome:
         """Judge every difference."""
         self._trailer()
         changed = sorted(self._changed_numbers())
         # Fields first: whether a look may change depends on whether its field was filled.
-        changed.sort(key=lambda number: not any(r.kind == "field" for r in self._old_map.of(number)))
+        changed.sort(key=lambda number: not any(r.kind == "field" for r in self._roles_of(number)))
         for number in changed:
             self._judge(number)
         self._strays()
@@ -102,16 +116,17 @@ class Comparison:
 
     def _strays(self) -> None:
         """New objects that nothing leads to show nothing; somebody put them there all the same."""
-        containers = {entry.container for entry in self._new.entries.values() if entry is not None}
-        own = {section.own_number for section in self._new.chain.sections}
-        count = sum(
-            entry is not None
+        strays = {
+            number
+            for number in self._candidates
+            if self._new.entries.get(number) is not None
             and number not in self._old.entries
             and not self._new_map.of(number)
-            and number not in containers
-            and number not in own
-            for number, entry in self._new.entries.items()
-        )
+        }
+        if strays:
+            strays -= {section.own_number for section in self._new.chain.sections}
+            strays -= {entry.container for entry in self._new.entries.values() if entry is not None}
+        count = len(strays)
         if count:
             self.outcome.add("permitted", "STRAY_OBJECTS", field=self._name, count=count)
 
@@ -119,7 +134,7 @@ class Comparison:
 
     def _changed_numbers(self) -> Iterator[int]:
         old, new = self._old.entries, self._new.entries
-        for number in old.keys() | new.keys():
+        for number in self._candidates:
             before, after = old.get(number), new.get(number)
             same_place = before == after and (
                 before is None
@@ -127,10 +142,14 @@ class Comparison:
                 or old.get(before.container) == new.get(before.container)
             )
             # What the signed document never led to, or leads nowhere today, changes nothing that is shown.
-            if same_place or not self._old_map.of(number) or not self._new_map.of(number):
+            if same_place or not self._roles_of(number) or not self._new_map.of(number):
                 continue
             if not _equal(*self._pair(number)):
                 yield number
+
+    def _roles_of(self, number: int) -> frozenset[Role]:
+        """The roles that an object had; one that was missing can have none in a structure that shows nothing."""
+        return self._old_map.of(number) if number in self._old.entries else self._old_map.shown(number)
 
     def _pair(self, number: int) -> tuple[Any, Any]:
         pair = []
@@ -142,7 +161,7 @@ class Comparison:
 
     def _judge(self, number: int) -> None:
         before, after = self._pair(number)
-        for role in self._old_map.of(number):
+        for role in self._roles_of(number):
             if not self._permits(number, role, before, after):
                 break
 
@@ -615,12 +634,8 @@ def _widgets_on_pages(document: Document) -> frozenset[int]:
     )
 
 
-def _page_index(document: Document) -> dict[int, int]:
-    return {
-        reference.number: index
-        for index, (reference, _) in enumerate(document.pages())
-        if reference is not None
-    }
+def _roles(document: Document) -> Map:
+    return map_roles(document)
 
 
 def _fields(document: Document) -> dict[int, _Field]:

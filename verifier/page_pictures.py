@@ -144,7 +144,7 @@ def likely_pages(pdf: bytes, signed_end: int, password: str | None) -> list[int]
 
     file = File(pdf, password)
     before, after = file.until(signed_end), file.whole()
-    numbers = before.entries.keys() | after.entries.keys()
+    numbers = after.entries_changed_since(before)
     changed = {number for number in numbers if before.entries.get(number) != after.entries.get(number)}
     maps = (before.once(map_roles), after.once(map_roles))
     return sorted({each.page_of[number] + 1 for each in maps for number in changed if number in each.page_of})

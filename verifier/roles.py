@@ -6,7 +6,8 @@ page content at the same time is page content.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from verifier.pdf.document import Document
@@ -29,6 +30,7 @@ class Role:
 
 
 OTHER = Role("other")
+_STRUCTURE = Role("structure")
 
 _FROM_CATALOG: dict[str, Kind] = {
     "AcroForm": "form", "Pages": "pages", "DSS": "store", "Metadata": "metadata",
@@ -38,54 +40,109 @@ _FROM_CATALOG: dict[str, Kind] = {
 _BACK = frozenset({"Parent", "P", "Pg", "Popup", "IRT"})
 
 
-@dataclass
 class Map:
-    """Roles by object number, and by which page each was first met."""
+    """Roles by object number, and by which page each was first met.
 
-    roles: dict[int, set[Role]] = field(default_factory=dict)
-    page_of: dict[int, int] = field(default_factory=dict)
+    The structure for screen readers has more objects than all pages together and shows nothing, so it is walked through
+    only when somebody asks for an object that is not met elsewhere.
+    """
 
-    def of(self, number: int) -> set[Role]:
+    def __init__(self, document: Document, known: Map | None = None, changed: Iterable[int] = ()) -> None:
+        self._roles: dict[int, frozenset[Role]] = dict(known._roles) if known is not None else {}
+        self.page_of: dict[int, int] = dict(known.page_of) if known is not None else {}
+        self._walk = _Walk(document, self._roles, self.page_of)
+        self._whole = known is not None and known._whole
+        for number in changed:
+            if roles := self.shown(number):
+                self._walk.look_again(number, roles)
+        self._walk.run(structure=self._whole)
+
+    def of(self, number: int) -> frozenset[Role]:
         """The roles of an object; empty where nothing leads to it."""
-        return self.roles.get(number, set())
+        if number not in self._roles and not self._whole:
+            self._whole = True
+            self._walk.run(structure=True)
+        return self.shown(number)
+
+    def shown(self, number: int) -> frozenset[Role]:
+        """The roles of an object beside that in the structure for screen readers."""
+        return self._roles.get(number, _NONE)
+
+
+_NONE: frozenset[Role] = frozenset()
 
 
 def map_roles(document: Document) -> Map:
     """The roles of everything that a document's trailer leads to, free and missing objects included.
 
     Raises:
-        TooMuch: there is more than any document has.
+        TooMuch: there is more than any document has, here or when the map is asked.
     """
-    return _Walk(document).run()
+    return Map(document)
+
+
+def extend_roles(known: Map, document: Document, changed: Iterable[int]) -> Map:
+    """At least the roles in ``document``: those ``known`` of an earlier state, and where its ``changed`` objects lead.
+
+    What only the earlier state led to keeps its roles, so that a file of many revisions is walked through once.
+    Whoever judges by more roles than there are forbids no less.
+
+    Raises:
+        TooMuch: as `map_roles`.
+    """
+    return Map(document, known, changed)
 
 
 class _Walk:
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._map = Map()
-        self._waiting: list[tuple[Reference, Role, int | None]] = []
-        self._pages = {
-            reference.number: index
-            for index, (reference, _) in enumerate(document.pages())
-            if reference is not None
-        }
+    """Follows references and notes roles; what belongs to the structure waits until it is asked for."""
 
-    def run(self) -> Map:
-        trailer = self._document.trailer
+    def __init__(
+        self, document: Document, roles: dict[int, frozenset[Role]], page_of: dict[int, int]
+    ) -> None:
+        self._document = document
+        self._roles, self._page_of = roles, page_of
+        self._waiting: list[tuple[Reference, Role, int | None]] = []
+        self._structure: list[Any] = []
+        self._later = True
+        self._pages = document.once(page_numbers)
+        trailer = document.trailer
         for key, kind in (("Root", "catalog"), ("Info", "information"), ("Encrypt", "other")):
             self._meet(trailer.get(key), Role(kind), None)  # type: ignore[arg-type]
-        steps = 0
+        self._steps = 0
+
+    def run(self, *, structure: bool) -> None:
+        """Follow what waits, that of the structure too where it is wanted."""
+        self._follow()
+        if structure:
+            self._later = False
+            for value in self._structure:
+                self._meet(value, _STRUCTURE, None)
+            self._structure.clear()
+            self._follow()
+
+    def look_again(self, number: int, known: frozenset[Role]) -> None:
+        """Look into an object that is known by these roles and may hold something else now."""
+        entry = self._document.entries.get(number)
+        value = self._document.object(Reference(number, entry.generation if entry is not None else 0))
+        own = _own(value, number)
+        self._roles[number] = roles = known if own is None else known | {own}
+        page = self._pages.get(number, self._page_of.get(number))
+        for role in roles:
+            self._inside(value, role, page)
+
+    def _follow(self) -> None:
         while self._waiting:
             reference, role, page = self._waiting.pop()
-            steps += 1
-            if steps > _MOST_OBJECTS:
+            self._steps += 1
+            if self._steps > _MOST_OBJECTS:
                 raise TooMuch("too many objects")
             self._enter(reference, role, page)
-        return self._map
 
     def _meet(self, value: Any, role: Role, page: int | None) -> None:
         """Look through a direct value; what it refers to waits for its turn, with its role."""
-        if isinstance(value, Reference):
+        if role.kind == "structure" and self._later:
+            self._structure.append(value)
+        elif isinstance(value, Reference):
             self._waiting.append((value, role, page))
         elif isinstance(value, dict | list | Stream):
             self._inside(value, role, page)
@@ -98,11 +155,11 @@ class _Walk:
         if role.kind == "page":
             page = self._pages.get(reference.number, page)
         if page is not None:
-            self._map.page_of.setdefault(reference.number, page)
-        known = self._map.roles.setdefault(reference.number, set())
+            self._page_of.setdefault(reference.number, page)
+        known = self._roles.get(reference.number, _NONE)
         if role in known:
             return
-        known.add(role)
+        self._roles[reference.number] = known | {role}
         self._inside(value, role, page)
 
     def _inside(self, value: Any, role: Role, page: int | None) -> None:
@@ -116,6 +173,15 @@ class _Walk:
                 below = _of_key(role, key, value)
                 if below is not None:
                     self._meet(item, below, page)
+
+
+def page_numbers(document: Document) -> dict[int, int]:
+    """The index of each page, from 0, by its object number."""
+    return {
+        reference.number: index
+        for index, (reference, _) in enumerate(document.pages())
+        if reference is not None
+    }
 
 
 def _own(value: Any, number: int) -> Role | None:

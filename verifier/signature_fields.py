@@ -95,7 +95,7 @@ def terminal_fields(document: Document) -> Iterator[tuple[str, Reference | None,
             yield name, reference, node, kind
 
 
-def find_signatures(document: Document) -> list[SignatureField]:
+def find_signatures(document: Document) -> tuple[SignatureField, ...]:
     """The filled signature fields, each signature dictionary once, in the form's order.
 
     Those that only a page shows come last; a producer that forgets to list one hides it from other readers.
@@ -103,6 +103,10 @@ def find_signatures(document: Document) -> list[SignatureField]:
     Raises:
         TooMuch: there are more than any document has.
     """
+    return document.once(_find_signatures)
+
+
+def _find_signatures(document: Document) -> tuple[SignatureField, ...]:
     found: list[SignatureField] = []
     seen: set[Any] = set()
     for name, reference, field, kind in terminal_fields(document):
@@ -110,7 +114,7 @@ def find_signatures(document: Document) -> list[SignatureField]:
             _add(document, found, seen, name, reference, field)
     for reference, field in _loose_widgets(document):
         _add(document, found, seen, text(document.resolve(field.get("T"))), reference, field)
-    return found
+    return tuple(found)
 
 
 def _add(

@@ -281,18 +281,40 @@ class Document:
             self.resolve_all(dictionary.get("DecodeParms")),
         )
 
-    def once(self, question: Callable[[Document], _Answer]) -> _Answer:
-        """The answer to a question about the whole document, remembered."""
+    def once(
+        self, question: Callable[[Document], _Answer], answer: Callable[[], _Answer] | None = None
+    ) -> _Answer:
+        """The answer to a question about the whole document, remembered; ``answer`` is a shorter way to it."""
         if question not in self._answers:
-            self._answers[question] = question(self)
+            self._answers[question] = question(self) if answer is None else answer()
         return cast("_Answer", self._answers[question])
+
+    def entries_changed_since(self, earlier: Document) -> set[int]:
+        """The numbers that an earlier state of the file has other entries for, or may have.
+
+        What both chains share is not looked at; an object in a stream changes with the stream.
+        """
+        mine, others = self.chain.sections, earlier.chain.sections
+        added = len(mine) - len(others)
+        is_longer = added >= 0 and all(a is b for a, b in zip(mine[added:], others, strict=True))
+        if is_longer and not {"REBUILT", "PREV_WRONG"} & {*self.doubts, *earlier.doubts}:
+            found = {number for section in mine[:added] for number in section.entries}
+            if not any(section.is_stream or section.hidden_start is not None for section in mine):
+                return found
+            contained = self.once(_contained) | earlier.once(_contained)
+            return found.union(*(contained[number] for number in found & contained.keys()))
+        return earlier.entries.keys() | self.entries.keys()
 
     def _doubt(self, code: str) -> None:
         if code not in self.doubts:
             self.doubts.append(code)
 
-    def pages(self) -> Iterator[tuple[Reference | None, dict[str, Any]]]:
+    def pages(self) -> tuple[tuple[Reference | None, dict[str, Any]], ...]:
         """Every page in order, with its reference; loops and what is no page are passed over."""
+        return self.once(_pages)
+
+    def walk_pages(self) -> Iterator[tuple[Reference | None, dict[str, Any]]]:
+        """The same, one after the other and not remembered."""
         waiting: list[Any] = [self.catalog.get("Pages")]
         seen: set[Reference] = set()
         steps = 0
@@ -315,3 +337,16 @@ class Document:
                 waiting.extend(reversed(kids))
             else:
                 yield reference, node
+
+
+def _pages(document: Document) -> tuple[tuple[Reference | None, dict[str, Any]], ...]:
+    return tuple(document.walk_pages())
+
+
+def _contained(document: Document) -> dict[int, set[int]]:
+    """The numbers of the objects in each object stream."""
+    found: dict[int, set[int]] = {}
+    for number, entry in document.entries.items():
+        if entry is not None and entry.container is not None:
+            found.setdefault(entry.container, set()).add(number)
+    return found
