@@ -101,6 +101,11 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Setelah tanda tangan {field} sebuah kolom tidak lagi didaftar; program lain mungkin melewatkannya.",
         "After signature {field} a field is no longer listed; other programs may not show it.",
     ),
+    "CONTENT_JOINED": (
+        "error",
+        "Halaman {page}: setelah tanda tangan {field} ditambahkan {kind} yang terbaca menyatu dengan isinya.",
+        "Page {page}: a {kind} was added after signature {field} that reads as part of what was signed.",
+    ),
     "STRAY_OBJECTS": (
         "info",
         "Setelah tanda tangan {field} ditambahkan {count} objek yang tidak dipakai di mana pun.",

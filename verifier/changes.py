@@ -153,8 +153,9 @@ def _states(then: Document, now: Document) -> list[Document]:
 def _shows_two_documents(section: Section, then: Document) -> bool:
     """Whether programs that read the stream of a hybrid section show other objects than those that do not.
 
-    An update may hide what is new, and may repeat what was signed; where its two lists disagree about an object
-    that was signed, or the table frees one that old programs showed, which document is seen is open (7.5.8.4).
+    An update may hide what is new, and may repeat what was signed; where its two lists disagree about an
+    object that was signed, or the table frees one that old programs showed, which document is seen is open
+    (ISO 32000-2, 7.5.8.4).
     """
     if section.hidden_start is None:
         return False
@@ -168,7 +169,9 @@ def _shows_two_documents(section: Section, then: Document) -> bool:
         if number in section.shown:
             if hidden not in (signed, section.entries[number]):
                 return True
-        elif signed is not None and (hidden != signed or (number in section.freed and number in shown_before)):
+        elif signed is not None and (
+            hidden != signed or (number in section.freed and number in shown_before)
+        ):
             return True
     return False
 
@@ -199,16 +202,14 @@ def _misleading(then: Document, now: Document, name: str, covered_until: int) ->
                 yield Observation.of("XREF_MISLEADS", field=name, object=number)
 
 
-def _offsets(document: Document) -> set[int]:
-    """Every place where the cross-reference chain says that something begins."""
-    places: set[int] = set()
+def _offsets(document: Document) -> dict[int, int | None]:
+    """Where the cross-reference chain says that something begins; of a table, also where it ends."""
+    places: dict[int, int | None] = {}
     for section in document.chain.sections:
-        places.add(section.start)
+        places[section.start] = None if section.is_stream else section.end
         if section.hidden_start is not None:
-            places.add(section.hidden_start)
-        places.update(
-            entry.offset
-            for entry in section.entries.values()
-            if entry is not None and entry.container is None
-        )
+            places[section.hidden_start] = None
+        for entry in section.entries.values():
+            if entry is not None and entry.container is None:
+                places.setdefault(entry.offset, None)
     return places

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
 from verifier.overlap import Box, CannotDraw, Drawings
 from verifier.pdf.document import Document
-from verifier.pdf.objects import Reference, Stream, TooMuch
+from verifier.pdf.objects import Reference, TooMuch
 from verifier.report import Observation
 from verifier.roles import Map, Role, extend_roles, map_roles, page_numbers
 from verifier.signature_fields import Locks, text
@@ -25,7 +26,6 @@ _ORDER = ("permitted", "undetermined", "forbidden")
 _HIDDEN_FLAGS = 1 | 2 | 32  # invisible, hidden, no view (ISO 32000-2, table 167)
 _READ_ONLY = 1
 _FULL_PAGE = 0.25
-_DEEPEST = 60
 
 # What tells about the file and shows nothing.
 _ABOUT = frozenset({"Metadata", "PieceInfo", "LastModified", "Version", "Extensions", "MarkInfo"})
@@ -35,6 +35,23 @@ _FIELD_FREE = frozenset({"M", "StructParent", "NM", "TU"})
 _WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "Type", "Rect"})
 _WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "DA", "RV", "DV", "MK"})
 _NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
+# What a reader may take for a part of the page, where it stands among what was signed.
+_DRAWN_KINDS = frozenset(
+    {
+        "FreeText",
+        "Stamp",
+        "Line",
+        "Square",
+        "Circle",
+        "Polygon",
+        "PolyLine",
+        "Ink",
+        "Caret",
+        "FileAttachment",
+        "Link",
+    }
+)
+_APART = 9.0  # points: more than between two letters or two lines of one paragraph
 _NOTE_FREE = frozenset(
     {"M", "Contents", "Popup", "T", "RC", "Subj", "NM", "State", "StateModel", "IRT", "RT"}
 )
@@ -74,8 +91,8 @@ class _Field:
 class Comparison:
     """Compares ``signed`` with ``now``; ``locks`` are what the signature called ``name`` allows.
 
-    ``vouched`` says that a later signature covers all that ``now`` is. ``exact`` looks at each state by itself, and
-    not at what is left of earlier ones.
+    ``vouched`` says that a later signature covers all that ``now`` is. ``exact`` looks at each state by
+    itself, and not at what is left of earlier ones.
     """
 
     def __init__(
@@ -90,6 +107,7 @@ class Comparison:
     ) -> None:
         self._old, self._new, self._name, self._locks = signed, now, name, locks
         self._vouched = vouched
+        self._like = Likeness(signed, now)
         self.outcome = Outcome()
         # What may differ at all: a few numbers of a file that may have a hundred thousand.
         self._candidates = now.entries_changed_since(signed)
@@ -144,11 +162,12 @@ class Comparison:
             # What the signed document never led to, or leads nowhere today, changes nothing that is shown.
             if same_place or not self._roles_of(number) or not self._new_map.of(number):
                 continue
-            if not _equal(*self._pair(number)):
+            pair = self._pair(number)
+            if not equal(*pair) and not self._like.is_repacked(*pair):
                 yield number
 
     def _roles_of(self, number: int) -> frozenset[Role]:
-        """The roles that an object had; one that was missing can have none in a structure that shows nothing."""
+        """The roles that an object had; one that was missing has none in a structure that shows nothing."""
         return self._old_map.of(number) if number in self._old.entries else self._old_map.shown(number)
 
     def _pair(self, number: int) -> tuple[Any, Any]:
@@ -170,30 +189,32 @@ class Comparison:
         kind = role.kind
         if kind in ("information", "metadata", "extensions", "store"):
             return True
-        if kind == "catalog" and _both_dicts(before, after):
+        if kind == "catalog" and both_dicts(before, after):
             self._catalog(before, after)
-        elif kind == "form" and _both_dicts(before, after):
+        elif kind == "form" and both_dicts(before, after):
             self._form(before, after)
-        elif kind == "fields" and _both_lists(before, after):
+        elif kind == "fields" and both_lists(before, after):
             self._field_list(before, after)
-        elif kind == "field" and _both_dicts(before, after):
+        elif kind == "field" and both_dicts(before, after):
             self._field(number, before, after)
-        elif kind == "field" and _both_lists(before, after):
+        elif kind == "field" and both_lists(before, after):
             self._field_list(before, after)
-        elif kind == "page" and _both_dicts(before, after):
+        elif kind == "page" and both_dicts(before, after):
             self._page(number, before, after)
-        elif kind == "annotations" and _both_lists(before, after):
+        elif kind == "annotations" and both_lists(before, after):
             self._annotations(role.owner, before, after)
-        elif kind == "annotation" and _both_dicts(before, after):
+        elif kind == "annotation" and both_dicts(before, after):
             self._annotation(number, before, after)
-        elif kind == "annotation" and _both_lists(before, after):
+        elif kind == "annotation" and both_lists(before, after):
             self._annotations(role.owner, before, after)
         elif kind in ("appearance", "value"):
             self._appearance(number, role)
-        elif kind == "resources" and self._grows(before, after):
+        elif kind == "resources" and self._like.grows(before, after):
             return True
         elif kind == "structure":
             self._structure(number, before, after)
+        elif kind == "number_tree":
+            self._structure_trees(number)
         elif kind == "pages":
             self._forbid("CHANGE_PAGES")
         else:
@@ -206,23 +227,25 @@ class Comparison:
         before, after = self._old.trailer.get("Root"), self._new.trailer.get("Root")
         if before != after:
             self._catalog(self._old.catalog, self._new.catalog)
-        if not self._same(self._old.trailer.get("Encrypt"), self._new.trailer.get("Encrypt")):
+        if not self._like.same(self._old.trailer.get("Encrypt"), self._new.trailer.get("Encrypt")):
             self._forbid("CHANGE_CATALOG", what="Encrypt")
 
     def _catalog(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for key in self._keys(before, after, _CATALOG_FREE):
+        for key in self._like.keys(before, after, _CATALOG_FREE):
             if key == "AcroForm" and isinstance(form := self._new.resolve(after.get(key)), dict):
                 old = self._old.resolve(before.get(key))
                 self._form(old if isinstance(old, dict) else {}, form)
-            elif key == "StructTreeRoot" and self._grows(before.get(key), after.get(key)):
+            elif key == "StructTreeRoot" and self._like.grows(before.get(key), after.get(key)):
                 continue
+            elif key == "Perms" and self._vouched and self._old.resolve(before.get(key)) is None:
+                continue  # a certification after a time-stamp; what it forbids, it forbids from there on
             elif key == "Pages":
                 self._forbid("CHANGE_PAGES")
             else:
                 self._forbid("CHANGE_CATALOG", what=key)
 
     def _form(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for key in self._keys(before, after, frozenset({"SigFlags", "DA", "Q", "Type"})):
+        for key in self._like.keys(before, after, frozenset({"SigFlags", "DA", "Q", "Type"})):
             old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
             if key == "Fields":
                 self._field_list(old or [], new)
@@ -233,14 +256,18 @@ class Comparison:
         """Whether a changed entry of the form changes nothing that is shown."""
         if key == "DR":
             # Resources for looks that are still to be made: more of them, or none where somebody signed that.
-            return old is None or (new is None and self._vouched) or self._grows(_used(old), new)
+            return (
+                old is None
+                or (new is None and self._vouched)
+                or self._like.grows(default_resources(old), new)
+            )
         return key == "NeedAppearances" and not new
 
     def _field_list(self, before: Any, after: Any) -> None:
         if not isinstance(before, list) or not isinstance(after, list):
             self._forbid("CHANGE_FIELD_REMOVED")
             return
-        added, gone = self._kept(before, after)
+        added, gone = self._like.kept(before, after)
         for each in gone:
             # Some producers list only the field that they sign: the other can still be seen and judged.
             if (
@@ -296,7 +323,7 @@ class Comparison:
             return
         known = old or new
         assert known is not None  # noqa: S101 - one of the two
-        keys = set(self._keys(before, after, _FIELD_FREE))
+        keys = set(self._like.keys(before, after, _FIELD_FREE))
         if "Kids" in keys:
             keys.discard("Kids")
             self._field_list(
@@ -347,13 +374,18 @@ class Comparison:
         if keys - _WHEN_FILLED:
             self._forbid("CHANGE_FIELD", name=known.name, page=page)
             return
+        if not keys:
+            return
         if self._locks.permission == 1 or self._locks.forbids(known.name):
             self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
             return
-        if not keys:
-            return
         old, new = self._old_fields.get(number), self._new_fields.get(number)
-        if old is not None and new is not None and self._same(old.value, new.value) and keys <= {"AP", "DA"}:
+        if (
+            old is not None
+            and new is not None
+            and self._like.same(old.value, new.value)
+            and keys <= {"AP", "DA"}
+        ):
             self._redrawn(after, known.name)
             return
         self._fill(number, after)
@@ -374,7 +406,7 @@ class Comparison:
                 self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)
 
     def _page(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for key in self._keys(before, after, _PAGE_FREE):
+        for key in self._like.keys(before, after, _PAGE_FREE):
             if key == "Annots":
                 old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
                 self._annotations(number, old or [], new or [])
@@ -386,7 +418,7 @@ class Comparison:
         if not isinstance(before, list) or not isinstance(after, list):
             self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
             return
-        added, gone = self._kept(before, after)
+        added, gone = self._like.kept(before, after)
         if gone:
             self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
         for each in added:
@@ -409,17 +441,20 @@ class Comparison:
     def _added_annotation(self, node: Any, page: str) -> None:
         kind = self._new.get(node, "Subtype") if isinstance(node, dict) else None
         allowed = self._locks.permission in (None, 3)
-        if not isinstance(node, dict) or kind == "Widget" or not allowed or _RUNNING & node.keys():
+        known = kind in _NOTE_KINDS or kind in _DRAWN_KINDS
+        if not isinstance(node, dict) or not known or not allowed or _RUNNING & node.keys():
             self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind=kind or "?")
             return
         if kind != "Popup":
             self._check_cover(node, str(kind), was_there=False, empty=False, page=page)
+        if kind in _DRAWN_KINDS:
+            self._check_apart(node, str(kind), page)
         self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
 
     def _annotation(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
         page = self._page_of(number)
         kind = self._old.get(before, "Subtype")
-        keys = set(self._keys(before, after, frozenset()))
+        keys = set(self._like.keys(before, after, frozenset()))
         if self._locks.permission in (None, 3) and kind in _NOTE_KINDS and not keys - _NOTE_FREE:
             self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
             return
@@ -441,7 +476,13 @@ class Comparison:
         )
 
     def _structure(self, number: int, before: Any, after: Any) -> None:
-        if not self._grows(before, after):
+        if not self._like.grows(before, after):
+            self._forbid("CHANGE_STRUCTURE", object=number)
+
+    def _structure_trees(self, number: int) -> None:
+        """A node was written again: what the whole tree says counts, not how it is parted."""
+        roots = [document.get(document.catalog, "StructTreeRoot") for document in (self._old, self._new)]
+        if not both_dicts(*roots) or not self._like.grows(*roots):
             self._forbid("CHANGE_STRUCTURE", object=number)
 
     # -- what is hidden
@@ -466,6 +507,17 @@ class Comparison:
                 self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
         except CannotDraw:
             self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=told)
+
+    def _check_apart(self, annotation: dict[str, Any], kind: str, page: str) -> None:
+        """What is drawn beside signed words reads as one of them: a digit more, a "not" in between."""
+        box = self._box(annotation)
+        if box is None or _flags(annotation) & _HIDDEN_FLAGS:
+            return
+        try:
+            if self._pages().has_ink(box.grown(_APART)):
+                self._forbid("CONTENT_JOINED", kind=kind, page=page)
+        except CannotDraw:
+            self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=page)
 
     def _pages(self) -> Drawings:
         if self._drawings is None:
@@ -524,95 +576,8 @@ class Comparison:
         page = self._new_map.page_of.get(number, self._old_map.page_of.get(number))
         return str(page + 1) if page is not None else "?"
 
-    # -- equality
-
-    def _keys(self, before: dict[str, Any], after: dict[str, Any], free: frozenset[str]) -> Iterator[str]:
-        """The keys of which the values differ, without those that may."""
-        for key in sorted(before.keys() | after.keys()):
-            if key not in free and not self._same(before.get(key), after.get(key)):
-                yield key
-
-    def _same(self, before: Any, after: Any, depth: int = 0) -> bool:
-        """Whether both are equal; a reference that stayed is, because what it leads to is judged itself."""
-        if isinstance(before, Reference) and before == after:
-            return True
-        if depth > _DEEPEST:
-            raise TooMuch("nested too deeply")
-        before, after = self._old.resolve(before), self._new.resolve(after)
-        if isinstance(before, dict) and isinstance(after, dict):
-            return before.keys() == after.keys() and all(
-                self._same(before[key], after[key], depth + 1) for key in before
-            )
-        if isinstance(before, list) and isinstance(after, list):
-            return len(before) == len(after) and all(
-                self._same(*pair, depth + 1) for pair in zip(before, after, strict=True)
-            )
-        return _equal(before, after)
-
-    def _kept(self, before: list[Any], after: list[Any]) -> tuple[list[Any], list[Any]]:
-        """What was added to a list, and what is gone from it; an item that led nowhere is not missed."""
-        added, gone = list(after), []
-        for each in before:
-            for candidate in added:
-                if candidate == each or (not isinstance(each, Reference) and self._same(each, candidate)):
-                    added.remove(candidate)
-                    break
-            else:
-                if self._old.resolve(each) is not None:
-                    gone.append(each)
-        return added, gone
-
-    def _grows(self, before: Any, after: Any, depth: int = 0) -> bool:
-        """Whether all that was there is there still: keys may be added, and items of lists."""
-        if isinstance(before, Reference) and before == after:
-            return True
-        if depth > _DEEPEST:
-            raise TooMuch("nested too deeply")
-        before, after = self._old.resolve(before), self._new.resolve(after)
-        if isinstance(before, dict) and isinstance(after, dict):
-            return all(
-                key == "ParentTreeNextKey"
-                or (key in after and self._grows(before[key], after[key], depth + 1))
-                for key in before
-            )
-        if isinstance(after, list):
-            rest = iter(after)
-            wanted = before if isinstance(before, list) else [before]
-            return all(any(each == item or self._same(each, item) for item in rest) for each in wanted)
-        return _equal(before, after)
-
     def _forbid(self, code: str, **values: object) -> None:
         self.outcome.add("forbidden", code, field=self._name, **values)
-
-
-def _used(resources: Any) -> Any:
-    """The default resources that a default appearance can name: fonts, colour spaces, not drawings (12.7.4.3)."""
-    if not isinstance(resources, dict):
-        return resources
-    return {key: value for key, value in resources.items() if key not in ("XObject", "ProcSet", "Properties")}
-
-
-def _both_dicts(before: Any, after: Any) -> bool:
-    return isinstance(before, dict) and isinstance(after, dict)
-
-
-def _both_lists(before: Any, after: Any) -> bool:
-    return isinstance(before, list) and isinstance(after, list)
-
-
-def _equal(before: Any, after: Any) -> bool:
-    """Equality of what stands in the file; 1 and true, or 1 and 1.0, are not the same thing written."""
-    if isinstance(before, Stream) and isinstance(after, Stream):
-        return _equal(before.dictionary, after.dictionary) and before.raw() == after.raw()
-    if isinstance(before, dict) and isinstance(after, dict):
-        return before.keys() == after.keys() and all(_equal(before[key], after[key]) for key in before)
-    if isinstance(before, Reference) or isinstance(after, Reference):
-        return type(before) is type(after) and bool(before == after)
-    if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(map(_equal, before, after))
-    if isinstance(before, bool) or isinstance(after, bool):
-        return before is after
-    return bool(before == after)
 
 
 def _integer(value: Any) -> int:

@@ -34,6 +34,10 @@ class Box:
         """Whether nothing of it could be seen."""
         return self.x1 - self.x0 <= 0 or self.y1 - self.y0 <= 0
 
+    def grown(self, by: float) -> Box:
+        """The rectangle with a margin around it."""
+        return Box(self.page, self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
+
 
 class CannotDraw(Exception):
     """A page cannot be drawn, so what is covered on it stays open."""
@@ -78,6 +82,16 @@ class Drawings:
             page = self._draw(False, box.page, False).crop(area)
             shown, ink = ImageChops.lighter(shown, page), ImageChops.darker(ink, _ink(page))
         return _lost(ink, _ink(now)) > _FEW or _lightened(shown, now) > _FEW
+
+    def has_ink(self, box: Box) -> bool:
+        """Whether the signed page shows anything within the box.
+
+        Raises:
+            CannotDraw: as in `hides`.
+        """
+        before = self._draw(False, box.page, True)
+        area = self._area(box, before.size)
+        return area is not None and int(sum(_ink(before.crop(area)).histogram()[_INK:])) > _FEW
 
     def differs(self, box: Box) -> bool:
         """Whether anything within the box looks other than it did.

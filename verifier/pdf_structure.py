@@ -8,7 +8,7 @@ ISO 32000-2, 7.5 (file structure) and 12.8.1 (ByteRange).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -100,11 +100,6 @@ _SPACES = re.compile(rb"[\x00\t\n\x0c\r ]*")
 # Producers sign their name between a trailer and its startxref; what is longer is no remark.
 _REMARKS = re.compile(rb"(?:%(?!%EOF)[^\r\n]{0,200}+[\r\n]++){1,5}+(?=startxref)")
 _OBJECT = re.compile(rb"(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj(?![0-9A-Za-z])")
-_TABLE = re.compile(
-    rb"xref[\x00\t\n\x0c\r ]+"
-    rb"(?:\d{1,10}[ ]+\d{1,10}[ ]*[\r\n]+(?:\d{10}[ ]\d{5}[ ][nf][ \r\n]{1,3})*)*"
-    rb"[\x00\t\n\x0c\r ]*trailer"
-)
 _START = re.compile(rb"startxref[\x00\t\n\x0c\r ]{1,99}(\d{1,10})[\x00\t\n\x0c\r ]{1,99}%%EOF")
 # Greedy from the front, so that the last one is found by going back from the end without a step of ours.
 _LAST_START = re.compile(rb"(?s:.*)" + _START.pattern + rb"\r?\n?")
@@ -126,13 +121,13 @@ def ends_revision(pdf: bytes, end: int) -> bool:
     return bytes(pdf[max(0, at - 5) : at]) == b"%%EOF"
 
 
-def first_unexplained(pdf: bytes, start: int, offsets: Collection[int], base: int = 0) -> int | None:
+def first_unexplained(pdf: bytes, start: int, offsets: Mapping[int, int | None], base: int = 0) -> int | None:
     """The first byte after ``start`` that belongs to no revision, or None where all do.
 
     ``offsets`` are the places where the cross-reference chain says that an object, a table or a
-    cross-reference stream begins. Between ``start`` and the end of the file there may be white space,
-    objects and tables at those places, their trailers, and ``startxref … %%EOF`` pointing at one of them;
-    ``base`` is what has to be added to what a ``startxref`` says.
+    cross-reference stream begins, each table with where its trailer ends. Between ``start`` and the end of
+    the file there may be white space, objects and tables at those places, and ``startxref … %%EOF`` pointing
+    at one of them; ``base`` is what has to be added to what a ``startxref`` says.
     """
     at = start
     while True:
@@ -153,10 +148,8 @@ def first_unexplained(pdf: bytes, start: int, offsets: Collection[int], base: in
             return at
         elif match := _OBJECT.match(pdf, at):
             after = _skip_object(pdf, match.end())
-        elif match := _TABLE.match(pdf, at):
-            after = _skip_dictionary(pdf, match.end())
         else:
-            return at
+            after = offsets[at]
         if after is None:
             return at
         at = after
@@ -217,31 +210,6 @@ def _skip_object(pdf: bytes, at: int) -> int | None:
         at = _skip_token(pdf, match)
         if at < 0:
             return None
-    return None
-
-
-def _skip_dictionary(pdf: bytes, at: int) -> int | None:
-    """The place after the dictionary that begins at ``at``, white space allowed before it."""
-    at = _end(_SPACES, pdf, at)
-    if not pdf.startswith(b"<<", at):
-        return None
-    depth = 0
-    while match := _TOKEN.search(pdf, at):
-        token = match.group()
-        if token == b"<<":
-            depth += 1
-            at = match.end()
-        elif token == b">>":
-            depth -= 1
-            at = match.end()
-            if depth == 0:
-                return at
-        elif token == b"endobj" or token.startswith(b"stream"):
-            return None
-        else:
-            at = _skip_token(pdf, match)
-            if at < 0:
-                return None
     return None
 
 

@@ -15,7 +15,7 @@ from verifier.pdf.objects import Reference, Stream, TooMuch
 
 Kind = Literal[
     "catalog", "information", "metadata", "extensions", "store", "structure", "pages", "page", "annotations",
-    "annotation", "form", "fields", "field", "value", "appearance", "resources", "other",
+    "annotation", "form", "fields", "field", "value", "appearance", "resources", "number_tree", "other",
 ]  # fmt: skip
 
 _MOST_OBJECTS = 2_000_000
@@ -43,26 +43,40 @@ _BACK = frozenset({"Parent", "P", "Pg", "Popup", "IRT"})
 class Map:
     """Roles by object number, and by which page each was first met.
 
-    The structure for screen readers has more objects than all pages together and shows nothing, so it is walked through
-    only when somebody asks for an object that is not met elsewhere.
+    The structure for screen readers has more objects than all pages together and shows nothing, so it is
+    walked through only when somebody asks for an object that is not met elsewhere.
     """
 
     def __init__(self, document: Document, known: Map | None = None, changed: Iterable[int] = ()) -> None:
+        self._known, self._changed = known, tuple(changed)
         self._roles: dict[int, frozenset[Role]] = dict(known._roles) if known is not None else {}
         self.page_of: dict[int, int] = dict(known.page_of) if known is not None else {}
         self._walk = _Walk(document, self._roles, self.page_of)
-        self._whole = known is not None and known._whole
-        for number in changed:
-            if roles := self.shown(number):
-                self._walk.look_again(number, roles)
-        self._walk.run(structure=self._whole)
+        self._whole = False
+        self._follow()
 
     def of(self, number: int) -> frozenset[Role]:
         """The roles of an object; empty where nothing leads to it."""
-        if number not in self._roles and not self._whole:
-            self._whole = True
-            self._walk.run(structure=True)
+        if number not in self._roles:
+            self._complete()
         return self.shown(number)
+
+    def _complete(self) -> None:
+        """Walk through the structure too, here and in what this map extends."""
+        if self._whole:
+            return
+        self._whole = True
+        if self._known is not None:
+            self._known._complete()
+            for number, roles in self._known._roles.items():
+                self._roles[number] = roles | self.shown(number)
+        self._follow()
+
+    def _follow(self) -> None:
+        for number in self._changed:
+            if roles := self.shown(number):
+                self._walk.look_again(number, roles)
+        self._walk.run(structure=self._whole)
 
     def shown(self, number: int) -> frozenset[Role]:
         """The roles of an object beside that in the structure for screen readers."""
@@ -82,10 +96,10 @@ def map_roles(document: Document) -> Map:
 
 
 def extend_roles(known: Map, document: Document, changed: Iterable[int]) -> Map:
-    """At least the roles in ``document``: those ``known`` of an earlier state, and where its ``changed`` objects lead.
+    """At least the roles in ``document``: those ``known`` of an earlier state, and what ``changed`` leads to.
 
-    What only the earlier state led to keeps its roles, so that a file of many revisions is walked through once.
-    Whoever judges by more roles than there are forbids no less.
+    What only the earlier state led to keeps its roles, so that a file of many revisions is walked through
+    once. Whoever judges by more roles than there are forbids no less.
 
     Raises:
         TooMuch: as `map_roles`.
@@ -226,7 +240,11 @@ def _of_key(role: Role, key: str, value: dict[str, Any]) -> Role | None:
     if kind == "annotation":
         return None if key in _BACK else OTHER
     if kind == "structure":
+        if key in ("ParentTree", "IDTree"):
+            return Role("number_tree")
         return None if key in ("Pg", "Obj", "P") else role
+    if kind == "number_tree":
+        return role if key == "Kids" else _STRUCTURE
     if kind in ("value", "appearance", "resources", "store", "metadata", "extensions", "information"):
         return role
     return None if key in _BACK else OTHER

@@ -411,9 +411,118 @@ def _loosen_certification(writer: Revision, random: Random) -> bool:
     reference = writer.root["/Perms"].raw_get("/DocMDP")
     if not isinstance(reference, generic.IndirectObject):
         return False
-    for each in _values(reference.get_object()["/Reference"]):
-        each["/TransformParams"]["/P"] = generic.NumberObject(3)
+    listed = reference.get_object()["/Reference"]
+    for i in range(len(listed)):
+        parameters = listed[i]["/TransformParams"]
+        parameters["/P"] = generic.NumberObject(3)
+        # What stands by itself has to be written by itself.
+        for raw in (listed.raw_get(i), listed[i].raw_get("/TransformParams")):
+            if isinstance(raw, generic.IndirectObject):
+                writer.mark_update(raw)
     writer.mark_update(reference)
+    return True
+
+
+def _annotation(writer: Revision, kind: str, box: generic.ArrayObject, drawing: bytes) -> bool:
+    """A new annotation on the first page that looks as ``drawing`` says."""
+    page, reference = _page(writer)
+    width, height = (float(box[i + 2]) - float(box[i]) for i in (0, 1))
+    note = generic.DictionaryObject(
+        {
+            _name("/Type"): _name("/Annot"),
+            _name("/Subtype"): _name(kind),
+            _name("/Rect"): box,
+            _name("/F"): generic.NumberObject(4),
+            _name("/Contents"): generic.pdf_string("0"),
+            _name("/AP"): generic.DictionaryObject(
+                {_name("/N"): _form(writer, drawing, _numbers(0, 0, width, height))}
+            ),
+        }
+    )
+    kept = _references(page["/Annots"]) if "/Annots" in page else []
+    page["/Annots"] = generic.ArrayObject([*kept, writer.add_object(note)])
+    writer.mark_update(reference)
+    return True
+
+
+def _join_with_annotation(writer: Revision, random: Random) -> bool:
+    """EAA: a drawing among the signed words hides nothing and reads as one of them."""
+    kind = random.choice(["/FreeText", "/Stamp", "/Line", "/Ink", "/Square"])
+    drawings = b"".join(b"%d %d 2 6 re f " % (x, y) for x in range(0, 500, 7) for y in range(0, 700, 9))
+    return _annotation(writer, kind, _numbers(50, 80, 545, 790), drawings)
+
+
+def _watermark(writer: Revision, random: Random) -> bool:
+    """A watermark or a redaction, which no reader takes for a note."""
+    kind = random.choice(["/Watermark", "/Redact", "/Screen", "/RichMedia"])
+    return _annotation(writer, kind, _numbers(2, 2, 30, 20), b"0 0 20 10 re f")
+
+
+def _speak_otherwise(writer: Revision, random: Random) -> bool:
+    """What a screen reader says instead of the signed words."""
+    if "/StructTreeRoot" not in writer.root:
+        return False
+    kids = writer.root["/StructTreeRoot"].raw_get("/K")
+    reference = kids if isinstance(kids, generic.IndirectObject) else kids.raw_get(0)
+    element = reference.get_object()
+    if isinstance(element, generic.ArrayObject):
+        reference = element.raw_get(0)
+        element = reference.get_object()
+    element[random.choice(["/ActualText", "/Alt", "/E"])] = generic.pdf_string("Jumlah: Rp 9.500.000")
+    writer.mark_update(reference)
+    return True
+
+
+def _optional_content(writer: Revision, random: Random) -> bool:
+    """Shadow, hide: a layer that is switched off."""
+    group = writer.add_object(
+        generic.DictionaryObject(
+            {_name("/Type"): _name("/OCG"), _name("/Name"): generic.pdf_string("Lapisan")}
+        )
+    )
+    writer.root["/OCProperties"] = generic.DictionaryObject(
+        {
+            _name("/OCGs"): generic.ArrayObject([group]),
+            _name("/D"): generic.DictionaryObject({_name("/OFF"): generic.ArrayObject([group])}),
+        }
+    )
+    writer.update_root()
+    return True
+
+
+def _draw_fields_anew(writer: Revision, random: Random) -> bool:
+    """Programs are told to draw the fields by themselves, with another font under the name that they use."""
+    if "/AcroForm" not in writer.root:
+        return False
+    form = writer.root["/AcroForm"]
+    form["/NeedAppearances"] = generic.BooleanObject(True)
+    font = generic.DictionaryObject(
+        {
+            _name("/Type"): _name("/Font"),
+            _name("/Subtype"): _name("/Type1"),
+            _name("/BaseFont"): _name(random.choice(["/Symbol", "/ZapfDingbats"])),
+        }
+    )
+    form["/DR"] = generic.DictionaryObject(
+        {_name("/Font"): generic.DictionaryObject({_name("/Helv"): writer.add_object(font)})}
+    )
+    raw = writer.root.raw_get("/AcroForm")
+    if isinstance(raw, generic.IndirectObject):
+        writer.mark_update(raw)
+    else:
+        writer.update_root()
+    return True
+
+
+def _inherited_box(writer: Revision, random: Random) -> bool:
+    """Pages inherit a turn or a crop from a node of the tree that is written again."""
+    page, _ = _page(writer)
+    parent = page.raw_get("/Parent")
+    if random.random() < 0.5:
+        parent.get_object()["/Rotate"] = generic.NumberObject(180)
+    else:
+        parent.get_object()["/CropBox"] = _numbers(0, 0, 595, 300)
+    writer.mark_update(parent)
     return True
 
 
@@ -501,6 +610,12 @@ CHANGES: tuple[tuple[str, str, Change], ...] = (
     ("fill-against-rules", "fields change only where the rules allow it", _fill_against_rules),
     ("annotate-against-rules", "annotations come only where the rules allow it", _annotate_against_rules),
     ("loosen-certification", "the certification is the signed one", _loosen_certification),
+    ("join-with-annotation", "no annotation reads as signed words", _join_with_annotation),
+    ("watermark", "what is added is known for a note", _watermark),
+    ("speak-otherwise", "a screen reader says what was signed", _speak_otherwise),
+    ("switch-off-layer", "every layer is seen", _optional_content),
+    ("draw-fields-anew", "fields look as they were signed", _draw_fields_anew),
+    ("inherited-box", "pages inherit what was signed", _inherited_box),
     ("remove-certification", "the catalogue names the certification", _remove_certification),
     ("swap-signature", "the signature dictionary is the signed one", _swap_signature),
     ("clear-signature", "a signed field stays signed", _clear_signature),

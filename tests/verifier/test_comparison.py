@@ -7,6 +7,7 @@ file, so that a rule that is taken out fails one of them.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from random import Random
 
@@ -272,3 +273,149 @@ def test_what_one_revision_hid_the_next_may_not_make_good() -> None:
     there = revised(pdf, {4: _stream(b"BT /F1 18 Tf 72 600 Td (Jumlah 900) Tj ET")})
     back = revised(there, {4: body(pdf, 4)})
     assert changes_of(back)[0] == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("kind", "box", "expected"),
+    [
+        (b"FreeText", b"[300 300 360 320]", "permitted"),
+        (b"FreeText", b"[168 600 185 616]", "forbidden"),  # a digit more, right of the amount
+        (b"Ink", b"[168 600 185 616]", "forbidden"),
+        (b"Text", b"[168 600 185 616]", "permitted"),  # an icon that everybody knows for a note
+        (b"Watermark", b"[300 300 360 320]", "forbidden"),
+        (b"Redact", b"[300 300 360 320]", "forbidden"),
+    ],
+)
+def test_what_is_drawn_beside_signed_words_reads_as_one_of_them(
+    kind: bytes, box: bytes, expected: str
+) -> None:
+    pdf = signed()
+    added = note(box).replace(b"/Square", b"/" + kind)
+    assert changes_of(revised(pdf, with_annotation(pdf, added)))[0] == expected
+
+
+def test_a_stream_in_another_compression_is_the_same_stream() -> None:
+    pdf = signed()
+    text = b"BT /F1 18 Tf 72 600 Td (Jumlah 100) Tj ET"
+    for drawn, expected in ((text, "permitted"), (text.replace(b"100", b"900"), "forbidden")):
+        packed = zlib.compress(drawn)
+        stream = b"<< /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(packed), packed)
+        assert changes_of(revised(pdf, {4: stream}))[0] == expected
+
+
+def test_default_resources_are_fonts_and_not_drawings() -> None:
+    found = objects(Random(1))
+    found[1] = found[1].replace(
+        b"/SigFlags", b"/DR << /XObject << /A 4 0 R >> /Font << /F 5 0 R >> >> /SigFlags"
+    )
+    pdf = sign(table(found))
+    catalog = body(pdf, 1)
+    assert changes_of(revised(pdf, {1: catalog.replace(b"/A 4 0 R", b"/B 4 0 R")}))[0] == "permitted"
+    assert changes_of(revised(pdf, {1: catalog.replace(b"/F 5 0 R", b"/F 4 0 R")}))[0] == "forbidden"
+
+
+def test_a_signature_field_that_only_its_page_lists_is_judged_as_one() -> None:
+    pdf = signed()
+    assert changes_of(revised(pdf, with_annotation(pdf, new_field(b"Sig"))))[0] == "permitted"
+    cover = new_field(b"Sig", b"[60 590 300 620]", b"/AP << /N 21 0 R >>")
+    assert changes_of(revised(pdf, with_annotation(pdf, cover)))[0] == "forbidden"
+    assert changes_of(revised(pdf, with_annotation(pdf, new_field(b"Tx"))))[0] == "forbidden"
+
+
+def tagged() -> bytes:
+    found = objects(Random(1))
+    found[1] = found[1].replace(b"/Pages", b"/StructTreeRoot 10 0 R /Pages")
+    found |= {
+        8: b"<< >>",
+        9: b"<< >>",
+        10: b"<< /Type /StructTreeRoot /K 11 0 R /ParentTree 12 0 R /ParentTreeNextKey 2 >>",
+        11: b"<< /Type /StructElem /S /Document /P 10 0 R /K [13 0 R] >>",
+        12: b"<< /Nums [0 [13 0 R] 1 13 0 R] >>",
+        13: b"<< /Type /StructElem /S /P /P 11 0 R /Pg 3 0 R /K 0 >>",
+    }
+    return sign(table(found))
+
+
+_PARTED = {
+    12: b"<< /Kids [20 0 R 21 0 R] >>",
+    20: b"<< /Limits [0 0] /Nums [0 [13 0 R]] >>",
+    21: b"<< /Limits [1 2] /Nums [1 13 0 R 2 22 0 R] >>",
+    22: b"<< /Type /StructElem /S /Form /P 11 0 R >>",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (_PARTED, "permitted"),
+        ({11: b"<< /Type /StructElem /S /Document /P 10 0 R /K [13 0 R 22 0 R] >>", **_PARTED}, "permitted"),
+        ({12: b"<< /Nums [0 [13 0 R]] >>"}, "forbidden"),
+        ({12: b"<< /Nums [0 [13 0 R] 1 11 0 R] >>"}, "forbidden"),
+        ({13: b"<< /Type /StructElem /S /P /P 11 0 R /Pg 3 0 R /K 0 /ActualText (900) >>"}, "forbidden"),
+        ({13: b"<< /Type /StructElem /S /H1 /P 11 0 R /Pg 3 0 R /K 0 >>"}, "forbidden"),
+        ({11: b"<< /Type /StructElem /S /Document /P 10 0 R /K [] >>"}, "forbidden"),
+    ],
+)
+def test_the_structure_may_grow_however_its_trees_are_parted(
+    changes: dict[int, bytes], expected: str
+) -> None:
+    assert changes_of(revised(tagged(), changes))[0] == expected
+
+
+def hybrid_update(pdf: bytes, rows: dict[int, int | None], hidden: dict[int, int]) -> bytes:
+    """A later revision of two lists: ``rows`` of its table, None for free, and ``hidden`` of its stream."""
+    out = bytearray(pdf)
+    stream = len(out)
+    index = b" ".join(b"%d 1" % number for number in hidden)
+    content = b"".join(b"\x01" + place.to_bytes(4, "big") + b"\0\0" for place in hidden.values())
+    out += b"30 0 obj\n<< /Type /XRef /Size 40 /W [1 4 2] /Index [%s] /Root 1 0 R /Length %d >>\n" % (
+        index,
+        len(content),
+    )
+    out += b"stream\n%s\nendstream\nendobj\n" % content
+    start, previous = len(out), int(re.findall(rb"startxref\s+(\d+)", pdf)[-1])
+    out += b"xref\n" + b"".join(
+        b"%d 1\n%010d %05d %s \n" % (number, place or 0, 0 if place else 1, b"n" if place else b"f")
+        for number, place in rows.items()
+    )
+    out += b"trailer\n<< /Size 40 /Root 1 0 R /Prev %d /XRefStm %d >>\nstartxref\n%d\n%%%%EOF\n" % (
+        previous, stream, start
+    )  # fmt: skip
+    return bytes(out)
+
+
+def test_two_lists_of_one_update_may_not_show_two_documents() -> None:
+    pdf = signed()
+    text, again, new = (len(pdf) + at for at in (0, 200, 400))
+    longer = pdf + b"4 0 obj\n%s\nendobj\n" % _OTHER_TEXT
+    longer = longer.ljust(again) + b"4 0 obj\n%s\nendobj\n" % body(pdf, 4)
+    longer = longer.ljust(new) + b"20 0 obj\n<< >>\nendobj\n"
+    signed_place = pdf.index(b"4 0 obj")
+
+    def verdict(rows: dict[int, int | None], hidden: dict[int, int]) -> str:
+        return look(hybrid_update(longer, rows, hidden)).signatures[0].changes
+
+    # Old programs show the table's object, new ones that of the stream, where the table frees it.
+    assert verdict({4: again}, {4: text}) != "permitted"
+    assert verdict({4: None}, {4: signed_place}) != "permitted"
+    assert verdict({}, {4: text}) != "permitted"
+    # What both show is what was signed, or new.
+    repeated = hybrid_update(pdf, {}, {4: signed_place, 5: pdf.index(b"5 0 obj")})
+    assert look(repeated).signatures[0].changes != "undetermined"
+
+
+def test_an_empty_revision_that_a_later_signature_covers_changes_nothing() -> None:
+    """What stands between two signatures the second signer saw; behind the last one nobody did."""
+    first = signed()
+    again = objects(Random(1))[7]
+    room = again[again.index(b"<0") : again.index(b"0>") + 2]
+    field = new_field(b"Sig", b"[0 0 0 0]", b"/V 22 0 R")
+    catalog = body(first, 1).replace(b"/Fields [6 0 R 8 0 R]", b"/Fields [6 0 R 8 0 R 20 0 R]")
+    page = body(first, 3).replace(b"/Annots [6 0 R 8 0 R]", b"/Annots [6 0 R 8 0 R 20 0 R]")
+    empty = revised(first, {})
+    assert room in again
+    both = sign(revised(empty, {1: catalog, 3: page, 20: field, 22: again}))
+    answer = look(both)
+    assert [(each.integrity, each.changes) for each in answer.signatures] == [
+        ("intact", "permitted"), ("intact", "none")
+    ]  # fmt: skip

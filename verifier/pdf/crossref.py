@@ -56,8 +56,10 @@ class Section:
     freed: frozenset[int] = frozenset()
     """Those that it lists as free."""
     listed_twice: set[int] = field(default_factory=set)
+    end: int = 0
+    """Where the table with its trailer ends, or the stream's object."""
     stop: int = 0
-    """Where it ends; a reader who gets the file up to here or further reads the same."""
+    """A reader who gets the file up to here or further reads the same."""
 
 
 Sections = dict[tuple[int, int], Section]
@@ -215,13 +217,18 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
     dictionary, stop = Parser(data, end).value(trailer.end())
     if not isinstance(dictionary, dict):
         raise Damaged("a trailer without dictionary")
-    return Section(match.end() - 4, entries, dictionary, listed_twice=twice, stop=stop)
+    return Section(match.end() - 4, entries, dictionary, listed_twice=twice, end=stop, stop=stop)
 
 
 def _read_rows(data: Any, at: int, end: int, count: int) -> tuple[list[tuple[bytes, bytes, bytes]], int]:
     block = bytes(data[at : min(end, at + 20 * count)])
     rows = _ROW.findall(block)
-    if len(rows) == count and len(block) == 20 * count and block[17::20].strip(b"nf") == b"":
+    if (
+        len(rows) == count
+        and len(block) == 20 * count
+        and not block[17::20].strip(b"nf")
+        and not (block[18::20] + block[19::20]).strip(b" \r\n")
+    ):
         return rows, at + 20 * count
     rows = []
     while len(rows) < count and (row := _LOOSE_ROW.match(data, at, end)):
@@ -267,7 +274,7 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
             place += row
     own = reference.number
     start = data.index(str(own).encode(), at)
-    return Section(start, entries, dictionary, True, own, listed_twice=twice, stop=stop)
+    return Section(start, entries, dictionary, True, own, listed_twice=twice, end=stop, stop=stop)
 
 
 def _entry(row: bytes, widths: list[int], base: int) -> Entry | None:

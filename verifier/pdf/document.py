@@ -284,7 +284,7 @@ class Document:
     def once(
         self, question: Callable[[Document], _Answer], answer: Callable[[], _Answer] | None = None
     ) -> _Answer:
-        """The answer to a question about the whole document, remembered; ``answer`` is a shorter way to it."""
+        """The answer to a question about the document, remembered; ``answer`` is a shorter way to it."""
         if question not in self._answers:
             self._answers[question] = question(self) if answer is None else answer()
         return cast("_Answer", self._answers[question])

@@ -1,0 +1,164 @@
+"""Whether what two states of a file say is the same, or the same and more.
+
+Values are compared for what they stand for: a reference and what it leads to are alike, a stream in another
+compression is the same stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.pdf.document import Document
+from verifier.pdf.objects import Damaged, Reference, Stream, TooMuch
+
+_DEEPEST = 60
+_MOST_TREE_NODES = 500_000
+_PACKING = frozenset({"Length", "Filter", "DecodeParms", "DL"})
+# Default appearances name fonts and colours; drawings lie beside them without use (ISO 32000-2, 12.7.4.3).
+_NOT_IN_DEFAULTS = frozenset({"XObject", "ProcSet", "Properties"})
+_TREES = frozenset({"ParentTree", "IDTree"})
+# What a screen reader says instead of what is shown (14.9); none of it may come later.
+_SPOKEN = frozenset({"ActualText", "Alt", "E"})
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Compares values of an ``old`` and a ``new`` state."""
+
+    old: Document
+    new: Document
+
+    def keys(self, before: dict[str, Any], after: dict[str, Any], free: frozenset[str]) -> Iterator[str]:
+        """The keys of which the values differ, without those that may."""
+        for key in sorted(before.keys() | after.keys()):
+            if key not in free and not self.same(before.get(key), after.get(key)):
+                yield key
+
+    def same(self, before: Any, after: Any, depth: int = 0) -> bool:
+        """Whether both are equal; a reference that stayed is, because what it leads to is judged itself."""
+        if isinstance(before, Reference) and before == after:
+            return True
+        if depth > _DEEPEST:
+            raise TooMuch("nested too deeply")
+        before, after = self.old.resolve(before), self.new.resolve(after)
+        if both_dicts(before, after):
+            return before.keys() == after.keys() and all(
+                self.same(before[key], after[key], depth + 1) for key in before
+            )
+        if both_lists(before, after):
+            return len(before) == len(after) and all(
+                self.same(*pair, depth + 1) for pair in zip(before, after, strict=True)
+            )
+        return equal(before, after)
+
+    def kept(self, before: list[Any], after: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What was added to a list, and what is gone from it; an item that led nowhere is not missed."""
+        added, gone = list(after), []
+        for each in before:
+            for candidate in added:
+                if candidate == each or (not isinstance(each, Reference) and self.same(each, candidate)):
+                    added.remove(candidate)
+                    break
+            else:
+                if self.old.resolve(each) is not None:
+                    gone.append(each)
+        return added, gone
+
+    def grows(self, before: Any, after: Any, depth: int = 0) -> bool:
+        """Whether all that was there is there still: keys may be added, and items of lists."""
+        if isinstance(before, Reference) and before == after:
+            return True
+        if depth > _DEEPEST:
+            raise TooMuch("nested too deeply")
+        before, after = self.old.resolve(before), self.new.resolve(after)
+        if both_dicts(before, after):
+            return not (after.keys() - before.keys()) & _SPOKEN and all(
+                key == "ParentTreeNextKey"
+                or (
+                    self._tree_grows(before[key], after.get(key))
+                    if key in _TREES
+                    else key in after and self.grows(before[key], after[key], depth + 1)
+                )
+                for key in before
+            )
+        if isinstance(after, list):
+            rest = iter(after)
+            wanted = before if isinstance(before, list) else [before]
+            return all(any(each == item or self.same(each, item) for item in rest) for each in wanted)
+        return equal(before, after)
+
+    def _tree_grows(self, before: Any, after: Any) -> bool:
+        """Whether a number or name tree has every entry that it had (7.9.6, 7.9.7)."""
+        old, new = dict(_leaves(self.old, before)), dict(_leaves(self.new, after))
+        return all(key in new and self.grows(value, new[key]) for key, value in old.items())
+
+    def is_repacked(self, before: Any, after: Any) -> bool:
+        """Whether two streams are the same in another compression, as some producers write what they read."""
+        if not isinstance(before, Stream) or not isinstance(after, Stream):
+            return False
+        kept = [
+            {key: value for key, value in each.dictionary.items() if key not in _PACKING}
+            for each in (before, after)
+        ]
+        try:
+            return equal(*kept) and self.old.decode(before) == self.new.decode(after)
+        except (Damaged, TooMuch):
+            return False
+
+
+def _leaves(document: Document, root: Any) -> Iterator[tuple[Any, Any]]:
+    waiting: list[Any] = [root]
+    seen: set[Reference] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Reference):
+            if node in seen:
+                continue
+            seen.add(node)
+            if len(seen) > _MOST_TREE_NODES:
+                raise TooMuch("a tree of too many nodes")
+        for key in ("Nums", "Names"):
+            pairs = document.get(node, key)
+            if isinstance(pairs, list):
+                for name, value in zip(pairs[::2], pairs[1::2], strict=False):
+                    name = document.resolve(name)
+                    if isinstance(name, int | bytes):
+                        yield name, value
+        kids = document.get(node, "Kids")
+        waiting.extend(
+            each for each in (kids if isinstance(kids, list) else ()) if isinstance(each, Reference)
+        )
+
+
+def default_resources(resources: Any) -> Any:
+    """Of a form's default resources those that a default appearance can name."""
+    if not isinstance(resources, dict):
+        return resources
+    return {key: value for key, value in resources.items() if key not in _NOT_IN_DEFAULTS}
+
+
+def both_dicts(before: Any, after: Any) -> bool:
+    """Whether both are dictionaries."""
+    return isinstance(before, dict) and isinstance(after, dict)
+
+
+def both_lists(before: Any, after: Any) -> bool:
+    """Whether both are arrays."""
+    return isinstance(before, list) and isinstance(after, list)
+
+
+def equal(before: Any, after: Any) -> bool:
+    """Equality of what stands in the file; 1 and true are not the same thing written."""
+    if isinstance(before, Stream) and isinstance(after, Stream):
+        return equal(before.dictionary, after.dictionary) and before.raw() == after.raw()
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(equal(before[key], after[key]) for key in before)
+    if isinstance(before, Reference) or isinstance(after, Reference):
+        return type(before) is type(after) and bool(before == after)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(equal, before, after))
+    if isinstance(before, bool) or isinstance(after, bool):
+        return before is after
+    return bool(before == after)
