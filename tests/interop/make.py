@@ -21,15 +21,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.interop import authority, bases
-from tests.interop.producers import stock_pyhanko
+from tests.interop.producers import command_line, stock_pyhanko
 from tests.interop.recipes import Recipe, all_recipes
 from tests.interop.timestamps import timestamp_server
 
 HERE = Path(__file__).parent
 PRODUCERS = HERE / "producers"
 JAR = PRODUCERS / "java" / "target" / "producers.jar"
+ELDERS_JAR = PRODUCERS / "elders" / "target" / "elders.jar"
+GO_PROGRAM = PRODUCERS / "go" / "producer"
 JVM_TOOLS = ("dss", "pdfbox", "openpdf", "itext")
-SAMPLE_BYTES = 5_800_000
+ELDER_TOOLS = ("pdfbox2", "itext5")
+NODE_TOOLS = ("signpdf", "zgapdf")
+SAMPLE_BYTES = 9_000_000
 
 # What the lock files and the pom pin; a test compares them.
 VERSIONS = {
@@ -40,6 +44,13 @@ VERSIONS = {
     "pyhanko": f"pyHanko {version('pyhanko')}",
     "signpdf": "@signpdf 3.3.0",
     "endesive": "endesive 3.0.1",
+    "pdfbox2": "Apache PDFBox 2.0.36",
+    "itext5": "iText 5.5.13.3",
+    "zgapdf": "zgapdfsigner 2.8.0",
+    "gopdfsign": "digitorus/pdfsign 2025-08-19",
+    "poppler": "poppler 22.12",
+    "mupdf": "MuPDF 1.21",
+    "libreoffice": "LibreOffice 7.4",
 }
 
 
@@ -62,11 +73,15 @@ def available_tools() -> tuple[str, ...]:
     tools = ["pyhanko"]
     if JAR.exists():
         tools += JVM_TOOLS
+    if ELDERS_JAR.exists():
+        tools += ELDER_TOOLS
+    if GO_PROGRAM.exists():
+        tools.append("gopdfsign")
     if (PRODUCERS / "node" / "node_modules").is_dir():
-        tools.append("signpdf")
+        tools += NODE_TOOLS
     if (PRODUCERS / "endesive" / ".venv").is_dir():
         tools.append("endesive")
-    return tuple(tools)
+    return (*tools, *filter(command_line.is_available, command_line.TOOLS))
 
 
 def make(out: Path, recipes: Sequence[Recipe]) -> tuple[list[Genuine], dict[str, str]]:
@@ -83,27 +98,24 @@ def make(out: Path, recipes: Sequence[Recipe]) -> tuple[list[Genuine], dict[str,
             wanted.append(recipe)
         else:
             refused[recipe.name] = f"the base {recipe.base} needs a tool that is not installed"
-    for command, tools in _commands(out):
-        lines = [_line(recipe, files, found) for recipe in wanted if recipe.tool in tools]
-        if lines:
-            refused |= _run(command, lines)
     with timestamp_server(out / "authority") as address:
-        lines = [_line(recipe, files, found) for recipe in wanted if recipe.tool == "endesive"]
-        if lines:
-            program = PRODUCERS / "endesive"
-            refused |= _run(
-                [
-                    str(program / ".venv/bin/python"),
-                    str(program / "make.py"),
-                    str(out / "authority"),
-                    address,
-                ],
-                lines,
-            )
+        for command, tools in _commands(out / "authority", address):
+            lines = [_line(recipe, files, found) for recipe in wanted if recipe.tool in tools]
+            if lines:
+                refused |= _run(command, lines)
     for recipe in wanted:
-        if recipe.tool == "pyhanko":
-            content = stock_pyhanko.make(out / "authority", found[recipe.base].read_bytes(), recipe.steps)
-            (files / recipe.name).write_bytes(content)
+        base = found[recipe.base].read_bytes()
+        try:
+            if recipe.tool == "pyhanko":
+                content = stock_pyhanko.make(out / "authority", base, recipe.steps)
+            elif recipe.tool in command_line.TOOLS:
+                content = command_line.make(recipe.tool, out / "authority", base, recipe.steps)
+            else:
+                continue
+        except command_line.Refused as error:
+            refused[recipe.name] = str(error)
+            continue
+        (files / recipe.name).write_bytes(content)
     made = [_genuine(recipe) for recipe in wanted if (files / recipe.name).exists()]
     write_manifest(out / "manifest.jsonl", made)
     return made, refused
@@ -145,11 +157,15 @@ def _verbs(each: Genuine) -> str:
     return "-".join(step.split()[0] for step in each.steps)
 
 
-def _commands(out: Path) -> list[tuple[list[str], tuple[str, ...]]]:
-    folder = str(out / "authority")
+def _commands(authority: Path, stamps: str) -> list[tuple[list[str], tuple[str, ...]]]:
+    """The programs that read recipes on standard input; ``stamps`` is a time-stamp authority's address."""
+    folder, python = str(authority), str(PRODUCERS / "endesive" / ".venv/bin/python")
     return [
         (["java", "-jar", str(JAR), "make", folder], JVM_TOOLS),
-        (["node", str(PRODUCERS / "node" / "make.js"), folder], ("signpdf",)),
+        (["java", "-jar", str(ELDERS_JAR), "make", folder], ELDER_TOOLS),
+        (["node", str(PRODUCERS / "node" / "make.js"), folder], NODE_TOOLS),
+        ([str(GO_PROGRAM), folder, stamps], ("gopdfsign",)),
+        ([python, str(PRODUCERS / "endesive" / "make.py"), folder, stamps], ("endesive",)),
     ]
 
 

@@ -332,6 +332,117 @@ def _endesive() -> _Rows:
     return rows
 
 
+def _pdfbox2() -> _Rows:
+    rows: _Rows = [(base, ("sign", "sign key=p256")) for base in _ALL_BASES if base not in ("permit-objstm",)]
+    rows += [
+        (base, ("sign visible", "sign visible y=600 key=p256", "stamp")) for base in ("permit", "hybrid")
+    ]
+    rows += [
+        (base, ("sign", "fill field=catatan value=Lengkap")) for base in ("form", "form-objstm", "hybrid")
+    ]
+    rows += [
+        ("form", ("sign", "fill field=setuju value=Ya")),
+        ("form", ("sign certify=2", "fill field=tempat value=Baru", "sign key=p256", "stamp")),
+        ("form", ("sign certify=3", "annotate")),
+        ("form-linearized", ("sign certify=2", "sign key=p256")),
+        ("letter", ("sign sub=cades level=T", "stamp")),
+        ("letter", ("save", "sign")),
+        ("letter", ("encrypt bits=40", "sign", "sign key=p256")),
+        ("letter", ("encrypt bits=128 rc4", "sign level=T", "stamp")),
+        ("letter", ("encrypt bits=128", "sign")),
+        ("form", ("encrypt bits=256", "sign", "sign key=p256")),
+    ]
+    return rows
+
+
+def _itext5() -> _Rows:
+    # What it cannot decrypt (revision 6) is left out.
+    bases = tuple(base for base in _ALL_BASES if "aes-256" not in base)
+    rows: _Rows = [(base, ("sign", "sign key=p256")) for base in bases]
+    rows += [
+        ("form", ("sign rewrite",)),
+        ("letter", ("sign rewrite visible",)),
+        ("form", ("sign visible", "sign visible field=Kedua y=560 key=p256")),
+        ("form", ("sign visible layers",)),
+        ("form", ("sign deferred visible",)),
+        ("form", ("sign sub=cades level=T",)),
+        ("form", ("sign level=T crls", "extend")),
+        ("permit", ("sign level=T", "extend", "stamp")),
+        ("form", ("sign level=T", "extend", "stamp", "extend", "stamp")),
+        ("form", ("sign certify=1", "extend", "stamp")),
+        ("form", ("sign certify=2", "fill field=catatan value=Lengkap", "stamp")),
+        ("form-objstm", ("sign", "fill field=setuju value=Ya")),
+        ("hybrid", ("sign", "fill field=catatan value=Lengkap")),
+        ("form", ("sign certify=3", "annotate")),
+        (
+            "letter",
+            (
+                "field field=Satu",
+                "field field=Dua y=480",
+                "sign existing field=Satu",
+                "sign existing field=Dua",
+            ),
+        ),
+        ("letter", ("encrypt bits=40", "sign")),
+        ("letter", ("encrypt bits=128 rc4", "sign level=T", "stamp")),
+        ("form", ("encrypt bits=128", "sign", "sign key=p256")),
+        ("form", ("encrypt bits=256", "sign", "sign key=p256")),
+    ]
+    return rows
+
+
+def _zgapdf() -> _Rows:
+    rows: _Rows = [(base, ("sign",)) for base in ("permit", "letter", "form", "hybrid", "form-objstm", "old")]
+    rows += [
+        ("form", ("sign field=Satu", "sign field=Dua key=rsa3072")),
+        ("permit-linearized", ("sign field=Satu visible", "sign field=Dua visible y=600 key=rsa3072")),
+        ("letter", ("sign certify=1",)),
+        ("form", ("sign certify=2", "sign field=Dua key=rsa3072")),
+        ("form", ("sign certify=3",)),
+    ]
+    return rows
+
+
+def _gopdfsign() -> _Rows:
+    rows: _Rows = [(base, ("sign",)) for base in _OPEN]
+    rows += [("form", (f"sign key={key}",)) for key in ("rsa3072", "p256", "p384", "ed25519")]
+    rows += [
+        ("form", ("sign digest=SHA-384",)),
+        ("form", ("sign digest=SHA-512",)),
+        ("form", ("sign level=T",)),
+        ("form", ("sign crls",)),
+        ("form", ("sign visible",)),
+        ("letter", ("sign certify=1",)),
+        ("form", ("sign certify=2", "sign key=p256")),
+        ("form", ("sign certify=3", "stamp")),
+        ("permit", ("stamp",)),
+        ("hybrid", ("sign visible", "sign visible y=500 key=p256", "stamp")),
+        ("form-linearized", ("sign", "sign key=p256", "sign key=rsa3072")),
+    ]
+    return rows
+
+
+def _poppler() -> _Rows:
+    rows: _Rows = [(base, ("sign",)) for base in ("letter", "form", "permit-linearized", "form-aes-256")]
+    rows += [
+        ("form", ("sign", "sign key=rsa3072")),
+        ("hybrid", ("sign", "sign key=rsa3072")),
+        ("letter", ("field field=Satu y=700", "sign field=Satu")),
+    ]
+    return rows
+
+
+def _mupdf() -> _Rows:
+    bases = ("letter", "form", "permit", "hybrid", "form-objstm", "two-revisions", "letter-aes-128")
+    rows: _Rows = [(base, ("field field=Satu y=700", "sign")) for base in bases]
+    rows += [("letter", ("field field=Satu y=700", "field field=Dua y=600", "sign key=rsa3072"))]
+    return rows
+
+
+def _libreoffice() -> _Rows:
+    return [("letter", ("sign",)), ("letter", ("sign key=rsa3072",))]
+
+
 _TABLES = {
     "dss": _dss(),
     "pdfbox": _pdfbox(),
@@ -340,4 +451,11 @@ _TABLES = {
     "pyhanko": _pyhanko(),
     "signpdf": _signpdf(),
     "endesive": _endesive(),
+    "pdfbox2": _pdfbox2(),
+    "itext5": _itext5(),
+    "zgapdf": _zgapdf(),
+    "gopdfsign": _gopdfsign(),
+    "poppler": _poppler(),
+    "mupdf": _mupdf(),
+    "libreoffice": _libreoffice(),
 }

@@ -1,4 +1,4 @@
-// Signs as the packages @signpdf/* and the older node-signpdf do.
+// Signs as the packages @signpdf/*, the older node-signpdf and zgapdfsigner do.
 // node make.js AUTHORITY: recipes on standard input, one a line: tool, output, base and steps between tabs.
 
 import fs from 'node:fs';
@@ -13,6 +13,7 @@ import { PDFDocument } from 'pdf-lib';
 
 const require = createRequire(import.meta.url);
 const { SignPdf } = require('node-signpdf');
+const { PdfSigner } = require('zgapdfsigner');
 const PASSPHRASE = 'interop';
 
 function settingsOf(step) {
@@ -46,14 +47,31 @@ async function sign(pdf, step, authority) {
     : signpdf.sign(prepared, new P12Signer(p12, { passphrase: PASSPHRASE }));
 }
 
+// One pixel; what a visible signature shows does not matter here.
+const PICTURE = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+async function signWithZga(pdf, step, authority) {
+  const p12cert = fs.readFileSync(path.join(authority, `${step.key ?? 'rsa2048'}.p12`));
+  const option = { p12cert, pwd: PASSPHRASE, reason: 'Uji coba', location: 'Contoh', signame: step.field };
+  if ('certify' in step) option.permission = Number(step.certify);
+  if ('visible' in step) {
+    const area = { x: 360, y: Number(step.y ?? 500), w: 60, h: 30 };
+    option.drawinf = { area, pageidx: '0', imgInfo: { imgData: PICTURE, imgType: 'png' } };
+  }
+  return Buffer.from(await new PdfSigner(option).sign(pdf));
+}
+
 const [authority] = process.argv.slice(2);
 for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
-  const [, out, base, ...steps] = line.split('\t');
+  const [tool, out, base, ...steps] = line.split('\t');
   try {
     let pdf = fs.readFileSync(base);
     for (const step of steps.map(settingsOf)) {
-      if (step.verb !== 'sign') throw new Error(`signpdf cannot ${step.verb}`);
-      pdf = await sign(pdf, step, authority);
+      if (step.verb !== 'sign') throw new Error(`${tool} cannot ${step.verb}`);
+      pdf = await (tool === 'zgapdf' ? signWithZga : sign)(pdf, step, authority);
     }
     fs.writeFileSync(out, pdf);
     console.log(`made\t${out}`);
