@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal
@@ -89,7 +89,7 @@ class TrustAnswer:
     """Whether a certificate was to be trusted; ``subindication`` is that of EN 319 102-1, None if it was.
 
     ``revocation`` says whether data at hand could speak about the whole path at that time, ``what`` names an
-    old algorithm, ``revoked_at`` the time of a revocation that came later.
+    old algorithm, ``revoked_at`` the time of a revocation that came later, ``path`` the one that was judged.
     """
 
     trust: Trust
@@ -98,6 +98,7 @@ class TrustAnswer:
     revocation: Known = "unknown"
     what: str = ""
     revoked_at: datetime | None = None
+    path: Path | None = None
 
 
 UNREADABLE_CHAIN = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE", "SIGNER_UNTRUSTED")
@@ -213,9 +214,9 @@ def _best(
         for path in evidence.paths(certificate):
             answer = _judge_path(path, evidence, moment, time_proven, made_after, is_signer=is_signer)
             if answer.trust == "trusted":
-                return answer
+                return replace(answer, path=path)
             if worst is None or answer.trust == "revoked":
-                worst = answer
+                worst = replace(answer, path=path)
     except (BerError, IndexError, UnknownAlgorithm, OverflowError):
         return UNREADABLE_CHAIN  # a certificate that cannot be read vouches for nobody
     return worst or UNREADABLE_CHAIN
@@ -262,9 +263,10 @@ def _judge_path(
             )
     weakness = weakness_of_path(path)
     if is_too_weak(weakness, moment, time_proven=time_proven):
-        name = "CRYPTO_CONSTRAINTS_FAILURE" if time_proven else "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
         what = weakness.name if weakness is not None else ""
-        return TrustAnswer("undetermined", name, "WEAK_ALGORITHM", known, what)
+        return replace(
+            too_weak(time_proven=time_proven), finding="WEAK_ALGORITHM", revocation=known, what=what
+        )
     return TrustAnswer("trusted", revocation=known, revoked_at=later)
 
 
@@ -277,6 +279,11 @@ def _vouches(last: Certificate, evidence: Evidence, purpose: Purpose, moment: da
 def is_too_weak(weakness: Weakness | None, moment: datetime, *, time_proven: bool) -> bool:
     """Whether an old algorithm spoils a signature, not proven from before it was broken (5.6.2.4)."""
     return weakness is not None and not (time_proven and moment < weakness.since)
+
+
+def too_weak(*, time_proven: bool) -> TrustAnswer:
+    """The answer about what an old algorithm spoils."""
+    return TrustAnswer("undetermined", "CRYPTO_CONSTRAINTS_FAILURE" + ("" if time_proven else "_NO_POE"))
 
 
 def _expired_how(path: Path, expired: Certificate, evidence: Evidence, made_after: datetime | None) -> str:
