@@ -234,7 +234,13 @@ def _judge_path(
     """EN 319 102-1, 5.2.6.4 for one path, at the proven time or now."""
     purpose: Purpose = "signing" if is_signer else "time_stamping"
     if not path.is_anchored or not _vouches(path.certificates[-1], evidence, purpose, moment):
-        return TrustAnswer("untrusted", "NO_CERTIFICATE_CHAIN_FOUND", "SIGNER_UNTRUSTED")
+        ended = (
+            path.is_anchored
+            and not time_proven
+            and _vouched(path.certificates[-1], evidence, purpose, moment)
+        )
+        name = "NO_CERTIFICATE_CHAIN_FOUND" + ("_NO_POE" if ended else "")
+        return TrustAnswer("untrusted", name, "SIGNER_UNTRUSTED")
     certificate = path.certificates[0]
     if not (_may_sign(certificate) if is_signer else _may_stamp(certificate)) or not is_well_formed(path):
         return TrustAnswer("untrusted", "CHAIN_CONSTRAINTS_FAILURE", "SIGNER_UNSUITABLE")
@@ -276,6 +282,18 @@ def _vouches(last: Certificate, evidence: Evidence, purpose: Purpose, moment: da
     return any(not isinstance(each, Anchor) or each.terms.allow(purpose, moment) for each in same)
 
 
+def _vouched(last: Certificate, evidence: Evidence, purpose: Purpose, moment: datetime) -> bool:
+    """Whether an anchor was trusted for that purpose until before ``moment`` (5.2.6: its sunset date)."""
+    return any(
+        isinstance(each, Anchor)
+        and purpose in each.terms.purposes
+        and each.terms.end is not None
+        and each.terms.end < moment
+        for each in evidence.anchors
+        if each == last
+    )
+
+
 def is_too_weak(weakness: Weakness | None, moment: datetime, *, time_proven: bool) -> bool:
     """Whether an old algorithm spoils a signature, not proven from before it was broken (5.6.2.4)."""
     return weakness is not None and not (time_proven and moment < weakness.since)
@@ -304,8 +322,8 @@ def _may_sign(certificate: Certificate) -> bool:
 
 
 def _may_stamp(certificate: Certificate) -> bool:
-    """RFC 3161, 2.3: the purpose has to be named."""
-    return TIME_STAMPING in (certificate.extended_key_usage or ())
+    """RFC 3161, 2.3: the purpose has to be named. RFC 5280, 4.2.1.12: and the key usage has to allow it."""
+    return TIME_STAMPING in (certificate.extended_key_usage or ()) and _may_sign(certificate)
 
 
 def _revocation_known(path: Path, evidence: Evidence, moment: datetime) -> Known:

@@ -38,7 +38,7 @@ from verifier.etsi_names import (
     signature_uri,
 )
 from verifier.inventory import iso
-from verifier.report import Observation, Report, SignatureReport, printable
+from verifier.report import Observation, Report, SignatureReport, is_altered, printable
 from verifier.words import finding_message
 
 MEDIA_TYPE = "application/xml"
@@ -61,14 +61,14 @@ def write_etsi_report(report: Report) -> bytes:
     """The report about one file as an XML document in UTF-8.
 
     One ``SignatureValidationReport`` for each signature and e-seal. Document time-stamps are validation
-    objects, and have one of their own only in a file that has nothing else. A file without signatures, or one
-    that could not be read, has one that says so, as the schema demands one. What `verifier.check.check` was
-    not asked for (``in_detail``) is left out.
+    objects; they have one of their own where they count against the file, or it has nothing else. A file
+    without signatures, or one that could not be read, has one that says so, as the schema demands one. What
+    `verifier.check.check` was not asked for (``in_detail``) is left out.
     """
     root = etree.Element(_name("ValidationReport"), nsmap=_NAMESPACES)
     details = report.details.signatures if report.details is not None else (None,) * len(report.signatures)
     pairs = list(zip(report.signatures, details, strict=True))
-    signers = [pair for pair in pairs if pair[0].kind != "document_timestamp"] or pairs
+    signers = [pair for pair in pairs if pair[0].kind != "document_timestamp" or _spoils(pair[0])] or pairs
     for number, (signature, detail) in enumerate(signers, 1):
         _signature(root, report, signature, detail, number)
     if not signers:
@@ -86,6 +86,14 @@ def write_etsi_report(report: Report) -> bytes:
     _add(validator, "Other", f"Absah {version('absah')}", namespace=TRUSTED_LIST)
     etree.indent(root)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def _spoils(stamp: SignatureReport) -> bool:
+    """Whether a document time-stamp says that the file is not what it was, which must not be overlooked.
+
+    One that is merely not trusted proves no time, and takes nothing from the signatures.
+    """
+    return is_altered(stamp) or "undetermined" in (stamp.integrity, stamp.changes)
 
 
 def _name(tag: str, namespace: str = REPORT) -> str:

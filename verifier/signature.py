@@ -288,7 +288,7 @@ def conclude_signature(
     else:
         indication = "TOTAL-FAILED" if subindication in FAILED else "INDETERMINATE"
     when = signature.proven or signature.claimed
-    own_time = any(token.intact and token.role != "content" for token in signature.tokens)
+    own_time = any(proof.time is not None and proof.token.role != "content" for proof in signature.proofs)
     proven = signature.proven is not None
     if proven and not own_time and signature.claimed is not None:
         # A later document time-stamp bounds the time; the signer's own statement is closer to it.

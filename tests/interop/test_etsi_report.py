@@ -13,7 +13,7 @@ import pytest
 from report_files import KINDS
 from small_pki import NOW, pki
 
-from tests.interop.conftest import SAMPLE, genuine_sample
+from tests.interop.conftest import SAMPLE, Damaged, genuine_sample
 from tests.interop.make import JAR
 from verifier.check import check
 from verifier.etsi_report import write_etsi_report
@@ -63,6 +63,28 @@ def test_our_reports_are_valid(jvm: None, tmp_path: Path) -> None:
         if outcome:
             assert found == [(indication, [below] if below else []) for indication, below in outcome]
         assert "null" not in answer["objects"]
+
+
+def test_no_report_calls_a_damaged_file_good(
+    jvm: None, seed: int, damaged: list[Damaged], tmp_path: Path
+) -> None:
+    root, verdicts = (SAMPLE / "root.pem").read_bytes(), {}
+    with Sandbox() as sandbox:
+        for each in damaged:
+            report = check(each.path, anchors=[root], sandbox=sandbox, in_detail=True)
+            assert "DETAILS_MISSING" not in {finding.code for finding in report.findings}, each.path.name
+            file = tmp_path / f"{each.path.name}.xml"
+            file.write_bytes(write_etsi_report(report))
+            verdicts[str(file)] = report.verdict
+    answers = read_by_dss([Path(file) for file in verdicts])
+    assert len(answers) == len(damaged)
+    assert [each for each in answers if "error" in each] == [], f"seed {seed}"
+    good = [
+        each["file"]
+        for each in answers
+        if all(found["indication"] == "TOTAL_PASSED" for found in each["signatures"])
+    ]
+    assert {Path(file).name: verdicts[file] for file in good} == {}, f"seed {seed}"
 
 
 @pytest.mark.parametrize(
