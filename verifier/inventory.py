@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Literal
 
 from verifier.algorithms import UnknownAlgorithm
@@ -70,6 +71,11 @@ class _Source:
     encoded: bytes
     data: RevocationData
 
+    @cached_property
+    def identifier(self) -> str:
+        # Lists can be large, and are asked about many certificates.
+        return _identifier(_PREFIXES[self.kind], self.encoded)
+
 
 @dataclass
 class _Inventory:
@@ -91,10 +97,11 @@ class _Inventory:
             _identifier("S", each.contents + bytes(str(number), "ascii"))
             for number, each in enumerate(self.signatures)
         ]
+        self._tokens = [_encoded_tokens(each) for each in self.signatures]
         self._stamps = [
             [
                 self._add_stamp(position, proof, encoded)
-                for proof, encoded in zip(each.proofs, _encoded_tokens(each), strict=True)
+                for proof, encoded in zip(each.proofs, self._tokens[position], strict=True)
             ]
             for position, each in enumerate(self.signatures)
         ]
@@ -156,9 +163,9 @@ class _Inventory:
     def _within(self, end: int) -> list[str]:
         """The objects that the file held where it ended there: its store, and signatures before."""
         held: set[bytes] = set()
-        for each in self.signatures:
+        for position, each in enumerate(self.signatures):
             if revision_of(each) < end:
-                held.update(_encoded_tokens(each))
+                held.update(self._tokens[position])
                 for answer in (each.cms, *(token.answer for token in each.tokens)):
                     held.update(certificate.der for certificate in answer.certificates)
                     held.update(answer.unsigned.certificates)
@@ -233,8 +240,8 @@ class _Inventory:
         if proof.moment >= self.moment:
             return Existence(iso(self.moment))
         by = None
-        for later in self.signatures[position + 1 :]:
-            for other, encoded in zip(later.proofs, _encoded_tokens(later), strict=True):
+        for number, later in enumerate(self.signatures[position + 1 :], position + 1):
+            for other, encoded in zip(later.proofs, self._tokens[number], strict=True):
                 if other.time == proof.moment and other.token.role == "document":
                     by = by or _identifier("T", encoded)
         return Existence(iso(proof.moment), by)
@@ -252,7 +259,7 @@ class _Inventory:
         for (below, issuer), identifier in zip(path.links, certificates, strict=False):
             for source in self._sources:
                 for status in source.data.statuses(below, issuer):
-                    name = self._add(source.kind, source.encoded)
+                    name = self._add(source.kind, source.encoded, source.identifier)
                     sources[name] = None
                     if status.revoked_at is not None:
                         revoked.append(Revocation(identifier, iso(status.revoked_at), name))
@@ -264,8 +271,8 @@ class _Inventory:
         except (BerError, IndexError, UnknownAlgorithm):
             return ()  # a certificate that cannot be read leads nowhere
 
-    def _add(self, kind: ObjectKind, encoded: bytes) -> str:
-        identifier = _identifier(_PREFIXES[kind], encoded)
+    def _add(self, kind: ObjectKind, encoded: bytes, identifier: str | None = None) -> str:
+        identifier = identifier or _identifier(_PREFIXES[kind], encoded)
         if identifier not in self._objects:
             self._bytes[identifier] = encoded
             self._objects[identifier] = ValidationObject(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +17,12 @@ from report_files import KINDS
 from sample_files import byte_range_of, plain_pdf, signed_pdf, with_document_timestamp, with_validation_data
 from small_pki import NOW, Pki, revocation_list
 
+from verifier import by_file, confined_child
 from verifier.by_file import inspect
 from verifier.check import check
 from verifier.etsi_report import write_etsi_report
-from verifier.report import FileAnswer, Report
+from verifier.pdf.objects import TooMuch
+from verifier.report import FileAnswer, Observation, Report
 from verifier.sandbox import Sandbox
 
 _SPACES = {
@@ -196,3 +200,43 @@ def test_details_come_out_of_the_sandbox_as_they_were(people: Pki, sandbox: Sand
         assert replace(inside, details=None) == inspect(pdf, anchors=[people.root.pem], moment=LATER)
         # Numbers of citizens are in certificates; the values beside those leave them out.
         assert "3509" not in repr(list(inside.details.signatures) if inside.details else "")
+
+
+def test_an_answer_stands_without_its_details(people: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    pdf = signed_pdf(stamped=NOW)
+    without = inspect(pdf, anchors=[people.root.pem], moment=LATER)
+
+    def fail(*_: object) -> None:
+        raise TooMuch("a file that is made for this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(by_file, "take_inventory", fail)
+        answer = inspect(pdf, anchors=[people.root.pem], moment=LATER, in_detail=True)
+    assert answer.findings == (*without.findings, Observation("DETAILS_MISSING"))
+    assert replace(answer, findings=without.findings) == without
+
+
+def test_details_that_are_too_many_do_not_cost_the_answer(
+    people: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = confined_child.Job.of(signed_pdf(stamped=NOW), [people.root.pem], LATER, None, in_detail=True)
+    monkeypatch.setattr(confined_child, "MAXIMUM_RESULT_BYTES", 4_000)
+    answer = FileAnswer.from_json(json.loads(confined_child._judge(job)))
+    assert answer.details is None
+    assert answer.findings[-1] == Observation("DETAILS_MISSING")
+    assert [each.integrity for each in answer.signatures] == ["intact"]
+
+
+def test_the_steps_are_those_of_the_document(people: Pki, sandbox: Sandbox) -> None:
+    root = etree.fromstring(write_etsi_report(answered(signed_pdf(stamped=NOW), people, sandbox)))
+    names = texts(root, "//v:ValidationConstraintIdentifier")
+    assert [name.split(":")[3] for name in names] == ["4", "6", "7", "8", "9", "9", "9"]
+    listed = (Path(__file__).parents[2] / "docs" / "verify-cycle.md").read_text()
+    for number, word in (
+        ("4", "ByteRange"),
+        ("6", "changed"),
+        ("7", "cryptography"),
+        ("8", "times"),
+        ("9", "certificate"),
+    ):
+        assert re.search(rf"^{number}\. .*{word}", listed, re.MULTILINE)
