@@ -166,6 +166,11 @@ def digest_name(identifier: str) -> str:
     return name
 
 
+def identifier_of(digest: str) -> str:
+    """The object identifier of a digest, dotted: the inverse of `digest_name`."""
+    return _DIGEST_OIDS[digest]
+
+
 def read_mechanism(algorithm: Element) -> Mechanism:
     """How to check a signature with this AlgorithmIdentifier.
 
@@ -283,6 +288,22 @@ def matching_digest(information: bytes, signature: bytes, message: Message) -> s
 def is_for_key(mechanism: Mechanism, information: bytes) -> bool:
     """Whether a mechanism is one for this kind of key."""
     return _fits(load_key(information), mechanism.family)
+
+
+def actual_mechanism(mechanism: Mechanism, used: str, information: bytes) -> Mechanism:
+    """How a signature was found right: under which digest, by which kind of key where it named another."""
+    key = load_key(information)
+    family = mechanism.family
+    if family == "by_key" or not _fits(key, family):
+        if isinstance(key, rsa.RSAPublicKey):
+            family = "rsa"
+        elif isinstance(key, dsa.DSAPublicKey):
+            family = "dsa"
+        elif isinstance(key, ed25519.Ed25519PublicKey):
+            family = "ed25519"
+        else:
+            family = "ed448" if isinstance(key, ed448.Ed448PublicKey) else "ecdsa"
+    return Mechanism(family, used, mechanism.mask_digest)
 
 
 def _fits(key: Key, family: Family) -> bool:

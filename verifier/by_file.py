@@ -28,6 +28,7 @@ from verifier import scan
 from verifier.attachment import has_active_content, read_signed_code
 from verifier.certificate import Certificate
 from verifier.certificates import (
+    Evidence,
     TrustAnswer,
     load_anchors,
 )
@@ -35,6 +36,8 @@ from verifier.changes import Aftermath, first_unsigned_byte, judge_aftermath, wa
 from verifier.cms import (
     CmsAnswer,
 )
+from verifier.details import Details
+from verifier.inventory import take_inventory
 from verifier.pdf.crossref import header_of
 from verifier.pdf.document import Document, File
 from verifier.pdf.encryption import PasswordNeeded
@@ -69,7 +72,12 @@ _SEARCHED_FOR_END = 1024
 
 
 def inspect(
-    pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+    pdf: bytes,
+    *,
+    anchors: Sequence[bytes],
+    moment: datetime,
+    password: str | None = None,
+    in_detail: bool = False,
 ) -> FileAnswer:
     """What a file shows by itself.
 
@@ -78,6 +86,7 @@ def inspect(
         anchors: trusted certificates, DER or PEM.
         moment: the time of the check, aware.
         password: opens an encrypted file; the empty password is tried first.
+        in_detail: also what a validation report tells, `FileAnswer.details`.
 
     Never raises: whatever is wrong with the file, or with an anchor, is a finding.
     """
@@ -92,7 +101,7 @@ def inspect(
         return _guarded(lambda: _picture_answer(pdf))
     if b"%PDF-" not in pdf[:1024]:
         return replace(FileAnswer.unreadable("NOT_PDF"), traces=find_traces(pdf))
-    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password))
+    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password, in_detail=in_detail))
     if answer.readable and not any(is_altered(signature) for signature in answer.signatures):
         # A good file may hold a document of ours as an attachment; it is not that document.
         return answer
@@ -111,7 +120,12 @@ def _guarded(answer: Any) -> FileAnswer:
 
 
 def _inspect_pdf(
-    pdf: bytes, anchors: tuple[Certificate, ...], moment: datetime, password: str | None
+    pdf: bytes,
+    anchors: tuple[Certificate, ...],
+    moment: datetime,
+    password: str | None,
+    *,
+    in_detail: bool,
 ) -> FileAnswer:
     # (2) Open the PDF.
     try:
@@ -195,13 +209,32 @@ def _inspect_pdf(
     for signature, report in zip(signatures, reports, strict=True):
         if code is None and signature.signed and report.integrity == "intact" and report.covers != "partial":
             code = read_signed_code(document.file.until(signature.signed.end))
+    details = None
+    if in_detail:
+        details = _details(signatures, evidence, document, moment, findings)
     return FileAnswer(
         readable=True,
         signatures=reports,
         findings=tuple(findings),
         byte_range_digests=tuple(each.message.digest("sha256").hex() for each in signatures if each.message),
         code=code,
+        details=details,
     )
+
+
+def _details(
+    signatures: Sequence[Signature],
+    evidence: Evidence,
+    document: Document,
+    moment: datetime,
+    findings: list[Observation],
+) -> Details | None:
+    """What a report tells beyond the answer; the answer stands also where a hostile file prevents that."""
+    try:
+        return take_inventory(signatures, evidence, document, moment, findings)
+    except Exception:  # libraries raise anything on a damaged file
+        findings.append(Observation("DETAILS_MISSING"))
+        return None
 
 
 def _open(pdf: bytes, password: str | None) -> tuple[Document, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal
@@ -89,7 +89,7 @@ class TrustAnswer:
     """Whether a certificate was to be trusted; ``subindication`` is that of EN 319 102-1, None if it was.
 
     ``revocation`` says whether data at hand could speak about the whole path at that time, ``what`` names an
-    old algorithm, ``revoked_at`` the time of a revocation that came later.
+    old algorithm, ``revoked_at`` the time of a revocation that came later, ``path`` the one that was judged.
     """
 
     trust: Trust
@@ -98,6 +98,7 @@ class TrustAnswer:
     revocation: Known = "unknown"
     what: str = ""
     revoked_at: datetime | None = None
+    path: Path | None = None
 
 
 UNREADABLE_CHAIN = TrustAnswer("undetermined", "CERTIFICATE_CHAIN_GENERAL_FAILURE", "SIGNER_UNTRUSTED")
@@ -213,9 +214,9 @@ def _best(
         for path in evidence.paths(certificate):
             answer = _judge_path(path, evidence, moment, time_proven, made_after, is_signer=is_signer)
             if answer.trust == "trusted":
-                return answer
+                return replace(answer, path=path)
             if worst is None or answer.trust == "revoked":
-                worst = answer
+                worst = replace(answer, path=path)
     except (BerError, IndexError, UnknownAlgorithm, OverflowError):
         return UNREADABLE_CHAIN  # a certificate that cannot be read vouches for nobody
     return worst or UNREADABLE_CHAIN
@@ -233,7 +234,13 @@ def _judge_path(
     """EN 319 102-1, 5.2.6.4 for one path, at the proven time or now."""
     purpose: Purpose = "signing" if is_signer else "time_stamping"
     if not path.is_anchored or not _vouches(path.certificates[-1], evidence, purpose, moment):
-        return TrustAnswer("untrusted", "NO_CERTIFICATE_CHAIN_FOUND", "SIGNER_UNTRUSTED")
+        ended = (
+            path.is_anchored
+            and not time_proven
+            and _vouched(path.certificates[-1], evidence, purpose, moment)
+        )
+        name = "NO_CERTIFICATE_CHAIN_FOUND" + ("_NO_POE" if ended else "")
+        return TrustAnswer("untrusted", name, "SIGNER_UNTRUSTED")
     certificate = path.certificates[0]
     if not (_may_sign(certificate) if is_signer else _may_stamp(certificate)) or not is_well_formed(path):
         return TrustAnswer("untrusted", "CHAIN_CONSTRAINTS_FAILURE", "SIGNER_UNSUITABLE")
@@ -262,9 +269,10 @@ def _judge_path(
             )
     weakness = weakness_of_path(path)
     if is_too_weak(weakness, moment, time_proven=time_proven):
-        name = "CRYPTO_CONSTRAINTS_FAILURE" if time_proven else "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
         what = weakness.name if weakness is not None else ""
-        return TrustAnswer("undetermined", name, "WEAK_ALGORITHM", known, what)
+        return replace(
+            too_weak(time_proven=time_proven), finding="WEAK_ALGORITHM", revocation=known, what=what
+        )
     return TrustAnswer("trusted", revocation=known, revoked_at=later)
 
 
@@ -274,9 +282,26 @@ def _vouches(last: Certificate, evidence: Evidence, purpose: Purpose, moment: da
     return any(not isinstance(each, Anchor) or each.terms.allow(purpose, moment) for each in same)
 
 
+def _vouched(last: Certificate, evidence: Evidence, purpose: Purpose, moment: datetime) -> bool:
+    """Whether an anchor was trusted for that purpose until before ``moment`` (5.2.6: its sunset date)."""
+    return any(
+        isinstance(each, Anchor)
+        and purpose in each.terms.purposes
+        and each.terms.end is not None
+        and each.terms.end < moment
+        for each in evidence.anchors
+        if each == last
+    )
+
+
 def is_too_weak(weakness: Weakness | None, moment: datetime, *, time_proven: bool) -> bool:
     """Whether an old algorithm spoils a signature, not proven from before it was broken (5.6.2.4)."""
     return weakness is not None and not (time_proven and moment < weakness.since)
+
+
+def too_weak(*, time_proven: bool) -> TrustAnswer:
+    """The answer about what an old algorithm spoils."""
+    return TrustAnswer("undetermined", "CRYPTO_CONSTRAINTS_FAILURE" + ("" if time_proven else "_NO_POE"))
 
 
 def _expired_how(path: Path, expired: Certificate, evidence: Evidence, made_after: datetime | None) -> str:
@@ -297,8 +322,8 @@ def _may_sign(certificate: Certificate) -> bool:
 
 
 def _may_stamp(certificate: Certificate) -> bool:
-    """RFC 3161, 2.3: the purpose has to be named."""
-    return TIME_STAMPING in (certificate.extended_key_usage or ())
+    """RFC 3161, 2.3: the purpose has to be named. RFC 5280, 4.2.1.12: and the key usage has to allow it."""
+    return TIME_STAMPING in (certificate.extended_key_usage or ()) and _may_sign(certificate)
 
 
 def _revocation_known(path: Path, evidence: Evidence, moment: datetime) -> Known:

@@ -40,7 +40,13 @@ class Inspector(Protocol):
     """What opens a stranger's file: a sandbox."""
 
     def inspect_now(
-        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+        self,
+        pdf: bytes,
+        *,
+        anchors: Sequence[bytes],
+        moment: datetime,
+        password: str | None = None,
+        in_detail: bool = False,
     ) -> FileAnswer:
         """What the file shows by itself.
 
@@ -89,6 +95,7 @@ def check(
     hosts: Sequence[str] = (),
     name: str | None = None,
     more: Sequence[Observation] = (),
+    in_detail: bool = False,
 ) -> Report:
     """Check one file: is it what was signed, by whom, and is the document in force?
 
@@ -107,6 +114,7 @@ def check(
         hosts: the hosts of our verification pages, lower case; a QR code of another is foreign.
         name: what the report calls the file; its path where not given.
         more: what the caller has to add.
+        in_detail: also what `verifier.etsi_report` needs beyond the answer, `Report.details`.
 
     Returns:
         The verdict and its reasons. A file that is wrong in any way is an answer, never an exception.
@@ -127,7 +135,9 @@ def check(
     if known_original:
         register.more.append(Observation("ORIGINAL"))
     try:
-        answer = (sandbox or _own_sandbox()).inspect_now(data, anchors=anchors, moment=now, password=password)
+        answer = (sandbox or _own_sandbox()).inspect_now(
+            data, anchors=anchors, moment=now, password=password, in_detail=in_detail
+        )
     except Unavailable as error:
         # An original needs nobody to open it: the register has answered already.
         if not known_original:

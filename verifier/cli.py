@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import click
 
 if TYPE_CHECKING:
     from verifier.check import Lookup
+    from verifier.commands.inputs import Input
     from verifier.commands.run import Conditions
     from verifier.report import Report
     from verifier.words import Lang
@@ -34,6 +35,8 @@ Examples:
   absah verify *.pdf --json                  one JSON object per line
   absah verify arsip/ --csv > hasil.csv      for a spreadsheet
   absah verify arsip/ --html hasil.html      a page to keep or print
+  absah verify izin.pdf --report etsi        a validation report (ETSI TS 119 102-2, XML)
+  absah verify arsip/ --report etsi --report-dir laporan
   curl -s URL | absah verify -               what comes through a pipe
   absah verify izin.pdf --lang en            in English
   absah verify surat.pdf --trust root.pem    trust only this root certificate
@@ -89,6 +92,17 @@ def read_place() -> Place:
     help="Also write a page with all answers, to keep or print.",
 )
 @click.option(
+    "--report",
+    "report_kind",
+    type=click.Choice(["etsi"]),
+    help="A validation report (XML) in the place of the answer; of several files in --report-dir.",
+)
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path),
+    help="Write each report as NAME.etsi.xml into this folder, and answer as usual.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     help="How many files are checked at once; as many as there are processors if left out.",
@@ -108,6 +122,8 @@ def verify(
     as_json: bool,
     as_csv: bool,
     html: Path | None,
+    report_kind: str | None,
+    report_dir: Path | None,
     jobs: int | None,
     trust: tuple[Path, ...],
     offline: bool,
@@ -117,8 +133,13 @@ def verify(
     """Check signed PDFs; see ``--help``."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other.")
+    if report_dir is not None and report_kind is None:
+        raise click.UsageError("--report-dir needs --report etsi.")
+    if report_kind is not None and report_dir is None and (as_json or as_csv):
+        raise click.UsageError("With --json or --csv, name a folder for the reports: --report-dir.")
+    output = _Output(as_json, as_csv, html, report_kind is not None, report_dir)
     try:
-        status = _verify(files, as_json, as_csv, html, jobs, trust, offline, password, lang)
+        status = _verify(files, output, jobs, trust, offline, password, lang)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _stop(lang)
@@ -130,11 +151,20 @@ def main() -> None:
     verify()
 
 
+@dataclass(frozen=True)
+class _Output:
+    """In which forms the answers are wanted."""
+
+    as_json: bool
+    as_csv: bool
+    html: Path | None
+    as_report: bool
+    report_dir: Path | None
+
+
 def _verify(
     files: tuple[Path, ...],
-    as_json: bool,
-    as_csv: bool,
-    html: Path | None,
+    output: _Output,
     jobs: int | None,
     trust: tuple[Path, ...],
     offline: bool,
@@ -147,8 +177,10 @@ def _verify(
     from verifier.without_http import leave_out_http_client
 
     leave_out_http_client()
-    conditions = _conditions(trust, offline, password, lang)
+    conditions = _conditions(trust, offline, password, lang, in_detail=output.as_report)
     inputs, passed_over = gather(files)
+    if output.as_report and output.report_dir is None and len(inputs) > 1:
+        raise click.UsageError("Several files have several reports; name a folder for them: --report-dir.")
     if passed_over:
         click.echo(LABELS[lang]["passed_over"].format(count=passed_over), err=True)
     reports: Iterable[Report] = check_all(inputs, conditions, jobs or os.cpu_count() or 1)
@@ -156,16 +188,47 @@ def _verify(
         from verifier.commands.progress import with_progress
 
         reports = with_progress(reports, len(inputs), LABELS[lang]["checking"])
-    with _page(html, lang, len(inputs)) as reports_on_page:
-        return _write(reports_on_page(reports), as_json=as_json, as_csv=as_csv, many=len(inputs) > 1)
+    if output.report_dir is not None:
+        reports = _into_folder(reports, output.report_dir, inputs)
+    with _page(output.html, lang, len(inputs)) as reports_on_page:
+        return _write(reports_on_page(reports), output, many=len(inputs) > 1)
 
 
-def _write(reports: Iterable[Report], *, as_json: bool, as_csv: bool, many: bool) -> int:
+def _into_folder(reports: Iterable[Report], folder: Path, inputs: Sequence[Input]) -> Iterable[Report]:
+    """Writes a report of each answer that passes through it; the folder is seen to before any file."""
+    from storage.vocabulary import Misconfigured
+    from verifier.commands.reports import ReportFolder
+
+    try:
+        written = ReportFolder(folder, inputs)
+    except Misconfigured as error:
+        _refuse(error.message)
+
+    def write() -> Iterator[Report]:
+        for report in reports:
+            try:
+                written.add(report)
+            except Misconfigured as error:
+                _refuse(error.message)
+            yield report
+
+    return write()
+
+
+def _write(reports: Iterable[Report], output: _Output, *, many: bool) -> int:
     """Each answer as soon as it is there, in the form that was asked for; the exit status."""
     from storage.vocabulary import Verdict
 
+    if output.as_json:
+        written = _as_json(reports)
+    elif output.as_csv:
+        written = _as_csv(reports)
+    elif output.as_report and output.report_dir is None:
+        written = _as_report(reports)
+    else:
+        written = _as_text(reports, many)
     status = 0
-    for report in _as_json(reports) if as_json else _as_csv(reports) if as_csv else _as_text(reports, many):
+    for report in written:
         if report.verdict in (Verdict.UNREADABLE, Verdict.UNAVAILABLE):
             status = 2
         elif report.verdict is not Verdict.VALID:
@@ -178,6 +241,14 @@ def _as_json(reports: Iterable[Report]) -> Iterator[Report]:
 
     for report in reports:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        yield report
+
+
+def _as_report(reports: Iterable[Report]) -> Iterator[Report]:
+    from verifier.commands.reports import print_report
+
+    for report in reports:
+        print_report(report)
         yield report
 
 
@@ -234,7 +305,9 @@ def _page(file: Path | None, lang: Lang, count: int) -> Iterator[_OnPage]:
     page.finish()
 
 
-def _conditions(trust: tuple[Path, ...], offline: bool, password: str | None, lang: Lang) -> Conditions:
+def _conditions(
+    trust: tuple[Path, ...], offline: bool, password: str | None, lang: Lang, *, in_detail: bool
+) -> Conditions:
     from storage.vocabulary import Misconfigured
     from verifier.commands.run import Conditions
     from verifier.report import Observation
@@ -263,6 +336,7 @@ def _conditions(trust: tuple[Path, ...], offline: bool, password: str | None, la
         password=password,
         more=more,
         complain=lambda sentence: click.echo(sentence, err=True),
+        in_detail=in_detail,
     )
 
 

@@ -14,6 +14,7 @@ from verifier.algorithms import (
     Message,
     UnknownAlgorithm,
     Weakness,
+    actual_mechanism,
     check_signature,
     digest_name,
     is_for_key,
@@ -70,7 +71,8 @@ class CmsAnswer:
 
     ``subindication`` is that of EN 319 102-1, ``finding`` names the reason where ``integrity`` is not
     ``intact``, with ``what`` for its sentence; ``weakness`` is an algorithm that can be forged today;
-    ``notes`` are deviations from the standard that change nothing.
+    ``notes`` are deviations from the standard that change nothing. ``value`` is the signature value, right
+    over ``form`` under ``mechanism`` where those are given.
     """
 
     integrity: Integrity
@@ -86,6 +88,8 @@ class CmsAnswer:
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
     value: bytes = b""
+    form: Message | None = None
+    mechanism: Mechanism | None = None
 
 
 MALFORMED = CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
@@ -298,7 +302,8 @@ def _judge_signer(
                 return judge_certificate(
                     replace(
                         base, integrity="intact", subindication=None, finding=None, certificate=certificate,
-                        notes=tuple(dict.fromkeys(notes)),
+                        notes=tuple(dict.fromkeys(notes)), form=form,
+                        mechanism=actual_mechanism(signer.mechanism, used, certificate.public_key),
                         weakness=worst(
                             [*(weakness_of_digest(name) for name in (*digests, used)),
                              weakness_of_key(certificate.public_key)]

@@ -9,12 +9,12 @@ import os
 import signal
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NoReturn
 
 from verifier.confinement import confine, die_with_parent
-from verifier.report import FileAnswer
+from verifier.report import FileAnswer, Observation
 
 MAXIMUM_RESULT_BYTES = 4 * 1024 * 1024
 _HEADER = struct.Struct("!Q")
@@ -22,17 +22,29 @@ _HEADER = struct.Struct("!Q")
 
 @dataclass(frozen=True)
 class Job:
-    """A file and what is needed to judge it. ``anchors`` are certificates in DER or PEM."""
+    """A file and what is needed to judge it; ``in_detail`` as in `verifier.by_file.inspect`.
+
+    ``anchors`` are certificates in DER or PEM.
+    """
 
     pdf: bytes
     anchors: tuple[bytes, ...]
     moment: datetime
     password: str | None
+    in_detail: bool = False
 
     @classmethod
-    def of(cls, pdf: bytes, anchors: Sequence[bytes], moment: datetime, password: str | None) -> Job:
+    def of(
+        cls,
+        pdf: bytes,
+        anchors: Sequence[bytes],
+        moment: datetime,
+        password: str | None,
+        *,
+        in_detail: bool = False,
+    ) -> Job:
         """A job, with the anchors copied."""
-        return cls(pdf, tuple(anchors), moment, password)
+        return cls(pdf, tuple(anchors), moment, password, in_detail)
 
     def to_descriptor(self) -> int:
         """A memory file with this job, for passing to another process. The caller closes it."""
@@ -40,6 +52,7 @@ class Job:
             "anchors": [anchor.hex() for anchor in self.anchors],
             "moment": self.moment.isoformat(),
             "password": self.password,
+            "in_detail": self.in_detail,
         }
         return _write_job(header, self.pdf)
 
@@ -83,6 +96,7 @@ def _read_job(descriptor: int) -> Job | PictureJob:
         tuple(bytes.fromhex(anchor) for anchor in header["anchors"]),
         datetime.fromisoformat(header["moment"]),
         header["password"],
+        header["in_detail"],
     )
 
 
@@ -135,8 +149,17 @@ def _judge(job: Job) -> bytes:
     from verifier.by_file import inspect
 
     try:
-        answer = inspect(job.pdf, anchors=job.anchors, moment=job.moment, password=job.password)
+        answer = inspect(
+            job.pdf,
+            anchors=job.anchors,
+            moment=job.moment,
+            password=job.password,
+            in_detail=job.in_detail,
+        )
         encoded = json.dumps(answer.to_json()).encode()
+        if answer.details is not None and len(encoded) > MAXIMUM_RESULT_BYTES:
+            findings = (*answer.findings, Observation("DETAILS_MISSING"))
+            encoded = json.dumps(replace(answer, details=None, findings=findings).to_json()).encode()
     except (MemoryError, RecursionError):
         encoded = b""
     if not 0 < len(encoded) <= MAXIMUM_RESULT_BYTES:

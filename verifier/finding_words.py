@@ -190,6 +190,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Di belakang tanda tangan {field} disisipkan {count} bita yang tidak ditandatangani siapa pun.",
         "Behind signature {field}, {count} bytes were inserted that nobody signed.",
     ),
+    "DETAILS_MISSING": (
+        "info",
+        "Rincian untuk laporan validasi tidak dapat dikumpulkan; hasil pemeriksaannya tidak terpengaruh.",
+        "The details for a validation report could not be collected; the result is not affected.",
+    ),
     "CMS_IRREGULAR": (
         "info",
         "Tanda tangan {field} ditulis menyimpang dari standar ({what}); itu tidak memengaruhi hasilnya.",

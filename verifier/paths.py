@@ -1,7 +1,7 @@
 """From a certificate to a trusted anchor, and what each certificate on the way may do.
 
-RFC 5280, 6.1, without policies other than those that are demanded. Everything the file brings may be on the
-way; only an anchor of ours ends it.
+RFC 5280, 6.1; its policies are in `verifier.policies`. Everything the file brings may be on the way; only an
+anchor of ours ends it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ from verifier.certificate import (
     CERTIFICATE_POLICIES,
     DISTRIBUTION_POINTS,
     EXTENDED_KEY_USAGE,
+    INHIBIT_ANY_POLICY,
     KEY_USAGE,
     NAME_CONSTRAINTS,
+    POLICY_CONSTRAINTS,
+    POLICY_MAPPINGS,
     SUBJECT_ALTERNATIVE,
     SUBJECT_KEY,
     Certificate,
     name_parts,
     same_name,
 )
+from verifier.policies import are_policies_met
 
 _LONGEST = 10
 _MOST_STEPS = 200
-# What is understood here, and what may be critical without limiting a signature (QC statements, policies).
+# What is understood here, and what may be critical without limiting a signature (QC statements).
 _UNDERSTOOD = frozenset(
     (AUTHORITY_KEY, BASIC_CONSTRAINTS, CERTIFICATE_POLICIES, DISTRIBUTION_POINTS, EXTENDED_KEY_USAGE,
      KEY_USAGE, NAME_CONSTRAINTS, SUBJECT_ALTERNATIVE, SUBJECT_KEY,
-     "2.5.29.18", "2.5.29.33", "2.5.29.36", "2.5.29.54", "1.3.6.1.5.5.7.1.3")
+     INHIBIT_ANY_POLICY, POLICY_CONSTRAINTS, POLICY_MAPPINGS, "2.5.29.18", "1.3.6.1.5.5.7.1.3")
 )  # fmt: skip
 _EMAIL = "1.2.840.113549.1.9.1"
 
@@ -134,18 +138,21 @@ def is_well_formed(path: Path) -> bool:
         if certificate.key_usage is not None and "key_cert_sign" not in certificate.key_usage:
             return False
         constraints = certificate.extension(NAME_CONSTRAINTS)
+        # 6.1.3 (b): an authority that renews its own key keeps its name.
         if constraints is not None and not all(
-            _is_within(constraints, each) for each in path.certificates[:position]
+            _is_within(constraints, each)
+            for number, each in enumerate(path.certificates[:position])
+            if number == 0 or not each.is_self_issued
         ):
             return False
         if not certificate.is_self_issued:
             below += 1
-    return True
+    return are_policies_met(path.certificates[:-1] if path.is_anchored else path.certificates)
 
 
 def _is_within(constraints: Element, certificate: Certificate) -> bool:
     """Name constraints (RFC 5280, 4.2.1.10), for the names that people and offices have."""
-    names: list[tuple[int, bytes]] = [(0xA4, certificate.subject)]
+    names: list[tuple[int, bytes]] = [(0xA4, certificate.subject)] if name_parts(certificate.subject) else []
     alternative = certificate.extension(SUBJECT_ALTERNATIVE)
     for name in alternative.children if alternative is not None else ():
         names.append((name.tag, name.children[0].raw if name.tag == 0xA4 else name.content))

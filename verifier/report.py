@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from storage.records import PublicRecord
 from storage.vocabulary import Status, Verdict
+from verifier.details import Details, read_details
 from verifier.words import Lang, Words, verdict_words, words_of_record
 
 Kind = Literal["signature", "e_seal", "document_timestamp"]
@@ -79,7 +80,8 @@ class FileAnswer:
     ``byte_range_digests`` are the SHA-256 of the bytes that each signature covers, in hex and in
     signing order. ``code`` is the verification code of ``document.json``, given only where an
     intact signature covers it. ``qr_codes`` are the texts of the QR codes of an unsigned scan. ``traces``
-    are digests like the first that a broken file still names; they vouch for nothing.
+    are digests like the first that a broken file still names; they vouch for nothing. ``details`` are there
+    where they were asked for.
     """
 
     readable: bool
@@ -90,6 +92,7 @@ class FileAnswer:
     code: str | None = None
     qr_codes: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
+    details: Details | None = None
 
     @classmethod
     def unreadable(cls, code: str, **values: object) -> FileAnswer:
@@ -119,6 +122,7 @@ class FileAnswer:
             code=data["code"],
             qr_codes=tuple(str(text) for text in data["qr_codes"]),
             traces=tuple(str(digest) for digest in data["traces"]),
+            details=read_details(data["details"]) if data["details"] is not None else None,
         )
 
 
@@ -149,6 +153,8 @@ class Report:
     ``register`` is None where no register was asked. ``record`` is the public record that the file
     was tied to, for pages; the JSON object shows only its `RegisterAnswer`. ``original`` says that
     the file is byte for byte one that we issued. ``elapsed_ms`` is wall time in milliseconds.
+    ``observations`` are the findings of the file alone, in its own order; ``details`` are what a validation
+    report tells beyond this, where they were asked for. Neither is part of the JSON object.
     """
 
     file: str
@@ -163,6 +169,8 @@ class Report:
     checked_at: datetime
     original: bool = False
     record: PublicRecord | None = None
+    observations: tuple[Observation, ...] = ()
+    details: Details | None = None
 
     @property
     def heading(self) -> str:

@@ -115,16 +115,30 @@ class Sandbox:
         return self._server.pid if self._server is not None and self._server.poll() is None else None
 
     async def inspect(
-        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+        self,
+        pdf: bytes,
+        *,
+        anchors: Sequence[bytes],
+        moment: datetime,
+        password: str | None = None,
+        in_detail: bool = False,
     ) -> FileAnswer:
         """`inspect_now` for asynchronous programs."""
         return await asyncio.get_running_loop().run_in_executor(
             self._threads,
-            lambda: self.inspect_now(pdf, anchors=anchors, moment=moment, password=password),
+            lambda: self.inspect_now(
+                pdf, anchors=anchors, moment=moment, password=password, in_detail=in_detail
+            ),
         )
 
     def inspect_now(
-        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+        self,
+        pdf: bytes,
+        *,
+        anchors: Sequence[bytes],
+        moment: datetime,
+        password: str | None = None,
+        in_detail: bool = False,
     ) -> FileAnswer:
         """What a file shows by itself; a file that breaks a limit is unreadable with the finding ``LIMIT``.
 
@@ -135,7 +149,7 @@ class Sandbox:
         """
         with self._place_in_line():
             answer = self._run(
-                Job.of(pdf, anchors, moment, password),
+                Job.of(pdf, anchors, moment, password, in_detail=in_detail),
                 lambda reading, end_child: _collect(reading, end_child, self._wall),
             )
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
@@ -267,7 +281,13 @@ class OneShotSandbox:
         self._loaded: set[bool] = set()
 
     def inspect_now(
-        self, pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+        self,
+        pdf: bytes,
+        *,
+        anchors: Sequence[bytes],
+        moment: datetime,
+        password: str | None = None,
+        in_detail: bool = False,
     ) -> FileAnswer:
         """What a file shows by itself; see `Sandbox.inspect_now`.
 
@@ -279,7 +299,7 @@ class OneShotSandbox:
         # What draws pages is needed for a scan, and to see whether something later covers what was signed.
         self._load(scans=b"/ByteRange" not in pdf or pdf.count(b"%%EOF") > 1)
         answer = self._run(
-            Job.of(pdf, anchors, moment, password),
+            Job.of(pdf, anchors, moment, password, in_detail=in_detail),
             lambda reading, end_child: _collect(reading, end_child, self._wall),
         )
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
 
 from verifier.algorithms import Message
@@ -23,6 +24,7 @@ from verifier.certificates import (
     judge_signer,
     signer_kind,
     signer_name,
+    too_weak,
 )
 from verifier.changes import Aftermath
 from verifier.cms import MALFORMED, CmsAnswer
@@ -32,13 +34,15 @@ from verifier.revocation import RevocationData
 from verifier.signature_fields import SignatureField
 from verifier.store import Store
 from verifier.subfilters import CADES, TIME_STAMP, judge_contents
+from verifier.times import Proof
 from verifier.times import prove_times as prove_times
 from verifier.timestamps import Token
 
 _NOT_JUDGED = Aftermath("partial", "forbidden")
+_HARMLESS = ("none", "permitted")
 _OPEN = TrustAnswer("undetermined", "GENERIC")
 # EN 319 102-1, 5.1.3, table 6; every other sub-indication leaves the matter open.
-_FAILED = frozenset(
+FAILED = frozenset(
     ("FORMAT_FAILURE", "HASH_FAILURE", "SIG_CRYPTO_FAILURE", "REVOKED", "EXPIRED", "NOT_YET_VALID")
 )
 
@@ -48,8 +52,9 @@ class Signature:
     """One signature on its way through the steps.
 
     ``contents`` is the value of ``/Contents`` with its padding, ``sub_filter`` is ``/SubFilter`` without its
-    slash, ``certificate_entry`` is ``/Cert`` and ``claimed_entry`` is ``/M``. ``made_after`` is a proven time
-    before which it was not made, ``noisy_padding`` says that anything may stand behind the CMS.
+    slash, ``certificate_entry`` is ``/Cert`` and ``claimed_entry`` is ``/M``. ``proven`` is the time by which
+    it existed, after ``proven_by``; ``proofs`` says what came of each of its ``tokens``. ``made_after`` is a
+    proven time before which it was not made, ``noisy_padding`` says that anything may stand behind the CMS.
     """
 
     field: str
@@ -67,6 +72,8 @@ class Signature:
     tokens: tuple[Token, ...] = ()
     claimed: datetime | None = None
     proven: datetime | None = None
+    proven_by: Token | None = None
+    proofs: list[Proof] = dataclass_field(default_factory=list)
     made_after: datetime | None = None
     trust: TrustAnswer = _OPEN
 
@@ -253,8 +260,8 @@ def _lower_for_weakness(signature: Signature, moment: datetime, findings: list[O
         return
     findings.append(Observation.of("WEAK_ALGORITHM", field=signature.field, what=weakness.name))
     if signature.trust.trust == "trusted":
-        name = "CRYPTO_CONSTRAINTS_FAILURE" + ("" if proven is not None else "_NO_POE")
-        signature.trust = TrustAnswer("undetermined", name)
+        answer = too_weak(time_proven=proven is not None)
+        signature.trust = replace(signature.trust, trust=answer.trust, subindication=answer.subindication)
 
 
 def conclude_signature(
@@ -275,10 +282,13 @@ def conclude_signature(
     indication: Indication
     if integrity == "intact" and signature.trust.trust == "trusted":
         indication = "TOTAL-PASSED"
+        if signature.aftermath.covers == "partial" or signature.aftermath.changes not in _HARMLESS:
+            # EN 319 102-1, 5.2.8: the signature holds, but not for the file that it is presented in.
+            indication, subindication = "INDETERMINATE", "SIG_CONSTRAINTS_FAILURE"
     else:
-        indication = "TOTAL-FAILED" if subindication in _FAILED else "INDETERMINATE"
+        indication = "TOTAL-FAILED" if subindication in FAILED else "INDETERMINATE"
     when = signature.proven or signature.claimed
-    own_time = any(token.intact and token.role != "content" for token in signature.tokens)
+    own_time = any(proof.time is not None and proof.token.role != "content" for proof in signature.proofs)
     proven = signature.proven is not None
     if proven and not own_time and signature.claimed is not None:
         # A later document time-stamp bounds the time; the signer's own statement is closer to it.

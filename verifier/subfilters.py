@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from verifier.algorithms import (
+    Mechanism,
     Message,
     UnknownAlgorithm,
     matching_digest,
@@ -162,6 +163,7 @@ def _judge_bare(value: bytes, message: Message, entry: tuple[Certificate, ...]) 
     except UnknownAlgorithm as error:
         return replace(base, what=str(error))
     intact = replace(
-        base, integrity="intact", subindication=None, finding=None, what="", weakness=weakness, value=value
-    )
+        base, integrity="intact", subindication=None, finding=None, what="", weakness=weakness, value=value,
+        form=message, mechanism=Mechanism("rsa", used),
+    )  # fmt: skip
     return judge_certificate(intact, entry)

@@ -127,6 +127,8 @@ def conclude(
         checked_at=now,
         original=known_original,
         record=record,
+        observations=file.findings if file is not None else (),
+        details=file.details if file is not None else None,
     )
 
 

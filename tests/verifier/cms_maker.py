@@ -102,9 +102,10 @@ def certify(
     stamping: bool = False,
     subject: x509.Name | None = None,
 ) -> Maker:
-    own = subject or x509.Name(
-        [x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Uji")]
-    )
+    own = subject
+    if own is None:
+        kinds = {NameOID.COMMON_NAME: name, NameOID.ORGANIZATION_NAME: "Uji"}
+        own = x509.Name([x509.NameAttribute(kind, text) for kind, text in kinds.items()])
     signing = issuer.key if issuer else key
     builder = (
         x509.CertificateBuilder()

@@ -31,6 +31,7 @@ from small_pki import NOW
 
 from verifier.certificate import read_certificate
 from verifier.certificates import Evidence, TrustAnswer, judge_signer, judge_time_stamper
+from verifier.changes import Aftermath
 from verifier.pdf_structure import SignedRange
 from verifier.report import Observation, SignatureReport
 from verifier.revocation import RevocationData
@@ -322,7 +323,7 @@ def report(
     """Signatures one behind the other, each over CONTENT, through steps 7 to 10."""
     found: list[Observation] = []
     signatures = [
-        Signature(f"S{number}", contents=data, sub_filter=name, signed=SignedRange(5, 6, 100 * number + 100))
+        Signature(f"S{number}", contents=data, sub_filter=name, aftermath=Aftermath("whole_file", "none"))
         for number, (data, name) in enumerate(contents)
     ]
     for signature in signatures:

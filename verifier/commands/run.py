@@ -22,7 +22,10 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is the same for every file; ``complain`` is told what the operator has to mend."""
+    """What is the same for every file; ``complain`` is told what the operator has to mend.
+
+    ``in_detail`` as in `verifier.check.check`.
+    """
 
     lookup: Lookup | None
     anchors: tuple[bytes, ...]
@@ -31,6 +34,7 @@ class Conditions:
     password: str | None
     more: tuple[Observation, ...]
     complain: Callable[[str], None]
+    in_detail: bool = False
 
 
 def check_all(inputs: Sequence[Input], conditions: Conditions, jobs: int) -> Iterator[Report]:
@@ -77,6 +81,7 @@ def _check(item: Input, conditions: Conditions, sandbox: Inspector) -> Report:
             hosts=conditions.hosts,
             name=item.name,
             more=conditions.more,
+            in_detail=conditions.in_detail,
         )
     except NotChecked as error:
         return _failed(item, error.observations, conditions.lang, started, sha256=error.sha256)

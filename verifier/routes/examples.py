@@ -262,6 +262,14 @@ _REPORT_SCHEMA: dict[str, Any] = _closed(
 )
 
 
+_XML = {
+    "application/xml": {
+        "schema": _WORD,
+        "example": '<ValidationReport xmlns="http://uri.etsi.org/19102/v1.4.1#">…</ValidationReport>',
+    }
+}
+
+
 def _unavailable() -> dict[str, Any]:
     """As a report where the file arrived and could not be checked, as a problem where it could not arrive."""
     busy = _problem(
@@ -273,12 +281,18 @@ def _unavailable() -> dict[str, Any]:
     report = _json("", _UNCHECKED, _REPORT_SCHEMA)
     return {
         "description": "Too many files are being checked, or the register does not answer",
-        "content": {**report["content"], **busy["content"]},
+        "content": {**report["content"], **_XML, **busy["content"]},
     }
 
 
+def _checked() -> dict[str, Any]:
+    """The report, or with ``?report=etsi`` the validation report of ETSI TS 119 102-2."""
+    report = _json("The verdict on the file", _REPORT, _REPORT_SCHEMA)
+    return {**report, "content": {**report["content"], **_XML}}
+
+
 FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: _json("The verdict on the file", _REPORT, _REPORT_SCHEMA),
+    200: _checked(),
     400: _problem(400, "Malformed form", "MALFORMED_FORM", "The form is damaged or was cut off."),
     408: _problem(408, "Too slow", "UPLOAD_TIMEOUT", "The file stopped arriving; send it again."),
     413: _problem(413, "Content too large", "TOO_LARGE", "A file may have 25 MB."),

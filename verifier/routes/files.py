@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
+from typing import Annotated, Literal
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from storage.vocabulary import Unavailable, Verdict
 from verifier import metrics
 from verifier.by_hash import check_hash
 from verifier.check import check
+from verifier.etsi_report import MEDIA_TYPE, write_etsi_report
 from verifier.page_pictures import PagePictures, field_to_compare
 from verifier.pages.file_page import SEND_AGAIN, view_file
 from verifier.pages.render import Site, data_language, local_time, page_language, render_page
@@ -43,7 +45,7 @@ def files_router(parts: PublicParts, site: Site) -> APIRouter:
     threads = ThreadPoolExecutor(32, thread_name_prefix="check")
 
     def check_upload(
-        upload: Upload, lang: Lang, *, with_pictures: bool
+        upload: Upload, lang: Lang, *, with_pictures: bool, in_detail: bool
     ) -> tuple[Report, PagePictures | None]:
         began = perf_counter()
         report = check(
@@ -56,18 +58,20 @@ def files_router(parts: PublicParts, site: Site) -> APIRouter:
             password=upload.password,
             hosts=parts.hosts,
             name=upload.name[:_MAXIMUM_NAME],
+            in_detail=in_detail,
         )
         if not with_pictures:
             return report, None
         return report, _draw(parts, upload, report, _ANSWER_SECONDS - (perf_counter() - began))
 
     async def checked(
-        request: Request, lang: Lang, *, with_pictures: bool = False
+        request: Request, lang: Lang, *, with_pictures: bool = False, in_detail: bool = False
     ) -> tuple[Report, PagePictures | None, str]:
         with memory.account() as account:
             upload = await read_upload(request, parts.upload_limit, account)
             report, pictures = await asyncio.get_running_loop().run_in_executor(
-                threads, lambda: check_upload(upload, lang, with_pictures=with_pictures)
+                threads,
+                lambda: check_upload(upload, lang, with_pictures=with_pictures, in_detail=in_detail),
             )
         return report, pictures, told(report)
 
@@ -79,15 +83,26 @@ def files_router(parts: PublicParts, site: Site) -> APIRouter:
         return reference
 
     @router.post("/api/v1/verify", summary="Check a file", responses=FILE_RESPONSES, openapi_extra=FILE_BODY)
-    async def file_as_json(request: Request) -> Response:
+    async def file_as_json(
+        request: Request,
+        report: Annotated[
+            Literal["etsi"] | None,
+            Query(
+                description="`etsi`: answer with a validation report of ETSI TS 119 102-2 (XML), unsigned."
+            ),
+        ] = None,
+    ) -> Response:
         """Whether a file is what was signed, by whom, and whether the document is in force.
 
         Any signed PDF can be checked, also one that was not issued here. Nothing that a file names is
         ever opened or fetched. Sentences follow `?lang=` or `Accept-Language`; Indonesian is the default.
         """
         lang = data_language(request)
-        report, _, _ = await checked(request, lang)
-        return _answered(report, JSONResponse(report.to_json(), headers={"Content-Language": lang}))
+        answer, _, _ = await checked(request, lang, in_detail=report is not None)
+        headers = {"Content-Language": lang}
+        if report is None:
+            return _answered(answer, JSONResponse(answer.to_json(), headers=headers))
+        return _answered(answer, Response(write_etsi_report(answer), media_type=MEDIA_TYPE, headers=headers))
 
     @router.get("/api/v1/verify/{sha256}", summary="Ask by a file's SHA-256", responses=HASH_RESPONSES)
     async def hash_as_json(request: Request, sha256: str) -> Response:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import structlog
 from fastapi.testclient import TestClient
+from lxml import etree
 from sample_files import encrypted_pdf, plain_pdf, signed_pdf, with_validation_data
 from small_pki import NOW, Pki, revocation_list
 
@@ -359,3 +360,15 @@ def test_logs_hold_nothing_of_a_file(client: TestClient, made: Made, capfd: Any,
     assert "check.file" in written
     for secret in ("ahasia", "Ratna", "503/", made.codes["valid"]):
         assert secret not in written
+
+
+def test_a_validation_report_is_given_where_it_is_asked_for(client: TestClient, made: Made) -> None:
+    content = (made.samples / "asli.pdf").read_bytes()
+    asked = client.post("/api/v1/verify?report=etsi&lang=en", files={"file": ("izin.pdf", content)})
+    assert (asked.status_code, asked.headers["content-type"]) == (200, "application/xml")
+    assert asked.headers["content-language"] == "en"
+    root = etree.fromstring(asked.content)
+    assert root.tag == "{http://uri.etsi.org/19102/v1.4.1#}ValidationReport"
+    assert b"mainindication:total-passed" in asked.content
+    refused = client.post("/api/v1/verify?report=pdf", files={"file": ("izin.pdf", content)})
+    assert (refused.status_code, refused.json()["code"]) == (422, "INVALID_REQUEST")

@@ -235,8 +235,10 @@ def test_openapi_documents_the_public_routes(client: TestClient) -> None:
         for method in methods.values():
             for status, answer in method["responses"].items():
                 assert "HTTPValidationError" not in json.dumps(answer), path
-                for content in answer["content"].values():
+                for kind, content in answer["content"].items():
                     jsonschema.validate(content["example"], content["schema"])
+                    if kind == "application/xml":
+                        continue
                     examples += 1
                     if content["example"].get("status") != "in_force" and "title" in content["example"]:
                         assert str(content["example"]["status"]) == status

@@ -16,6 +16,8 @@ import org.bouncycastle.jce.provider.BouncyCastleProvider;
  * make AUTHORITY                      recipes on standard input, one a line: tool, output, base and steps between tabs;
  *                                     answers one line each: "made" or "failed", output, reason
  * validate ROOT.pem [--repeat N]      names of files on standard input; answers DSS's verdict as JSON lines
+ * report                              names of ETSI validation reports on standard input; answers what DSS reads in
+ *                                     each against the schema as JSON lines
  * </pre>
  */
 public final class Main {
@@ -45,6 +47,7 @@ public final class Main {
                 int repeat = arguments.length > 3 ? Integer.parseInt(arguments[3]) : 1;
                 new Validator(Path.of(arguments[1])).validate(lines, repeat);
             }
+            case "report" -> ReportReader.read(lines);
             default -> throw new IllegalArgumentException(arguments[0]);
         }
     }

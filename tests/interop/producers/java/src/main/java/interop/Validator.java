@@ -96,7 +96,7 @@ final class Validator {
         return parts.toString();
     }
 
-    private static String quoted(String text) {
+    static String quoted(String text) {
         StringBuilder out = new StringBuilder("\"");
         for (char c : String.valueOf(text).toCharArray()) {
             if (c == '"' || c == '\\') {
