@@ -247,6 +247,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Penanda waktu pada {field} rusak atau bukan untuk tanda tangan ini.",
         "The time-stamp of {field} is broken or belongs to something else.",
     ),
+    "TIMESTAMP_CERTIFICATE_MISSING": (
+        "warning",
+        "Penanda waktu pada {field} tidak membawa sertifikat penerbitnya, jadi waktunya tidak terbukti.",
+        "The time-stamp of {field} does not bring its issuer's certificate, so its time is not proven.",
+    ),
     "TIMESTAMP_UNTRUSTED": (
         "warning",
         "Penerbit penanda waktu pada {field} tidak kami kenal, jadi waktunya tidak terbukti.",

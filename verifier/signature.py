@@ -127,7 +127,9 @@ def _tell(signature: Signature, tail: int, findings: list[Observation]) -> None:
     notes = list(answer.notes)
     for token in signature.tokens if signature.kind != "document_timestamp" else ():
         notes.extend(token.answer.notes)
-        if token.answer.integrity == "undetermined" and token.answer.finding is not None:
+        if token.lacks_certificate:
+            findings.append(Observation.of("TIMESTAMP_CERTIFICATE_MISSING", field=name))
+        elif token.answer.integrity == "undetermined" and token.answer.finding is not None:
             findings.append(Observation.of(token.answer.finding, field=name, what=token.answer.what))
         elif not token.intact:
             findings.append(Observation.of("TIMESTAMP_BROKEN", field=name))
@@ -271,7 +273,7 @@ def conclude_signature(
     certificate = signature.cms.certificate
     integrity, subindication = signature.cms.integrity, signature.cms.subindication
     broken = sorted(
-        (token.answer for token in signature.tokens if not token.intact),
+        (token.answer for token in signature.tokens if not (token.intact or token.lacks_certificate)),
         key=lambda answer: answer.integrity != "broken",
     )
     if integrity == "intact" and broken:

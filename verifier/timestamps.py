@@ -31,6 +31,14 @@ class Token:
         """Whether the token is unbroken and stamps the right thing."""
         return self.answer.integrity == "intact" and self.time is not None
 
+    @property
+    def lacks_certificate(self) -> bool:
+        """Whether it stamps the right thing and lacks the certificate that would show who made it.
+
+        RFC 3161, 2.4.1 lets a requester do without. Such a token proves nothing; it is not wrong either.
+        """
+        return self.answer.finding == "SIGNER_CERTIFICATE_MISSING" and self.time is not None
+
 
 def judge_token(
     data: bytes, message: Message, elsewhere: Elsewhere = nowhere, *, role: Role = "signature"

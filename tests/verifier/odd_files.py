@@ -97,14 +97,17 @@ def cross_reference_stream(found: dict[int, bytes], *, packed: bool, predictor: 
     return bytes(out)
 
 
-def sign(pdf: bytes, *, base: int = 0, kind: str = "p256") -> bytes:
-    """Fill the ByteRange, counted from ``base``, and the CMS over it."""
+def sign(
+    pdf: bytes, *, base: int = 0, kind: str = "p256", cms_of: Callable[[bytes], bytes] | None = None
+) -> bytes:
+    """Fill the ByteRange, counted from ``base``, and the CMS over it, made by ``cms_of`` where given."""
     gap = re.search(rb"<0{%d}>" % _ROOM, pdf)
     assert gap is not None
     values = (gap.start() - base, gap.end() - base, len(pdf) - gap.end())
     filled = b" ".join(b"%-10d" % value for value in values)
     pdf = pdf.replace(b" ".join([b"*" * 10] * 3), filled, 1)
-    cms = make_cms(pdf[base : gap.start()] + pdf[gap.end() :], signer(kind))
+    covered = pdf[base : gap.start()] + pdf[gap.end() :]
+    cms = cms_of(covered) if cms_of is not None else make_cms(covered, signer(kind))
     digits = cms.hex().encode().ljust(_ROOM, b"0")
     return pdf[: gap.start() + 1] + digits + pdf[gap.end() - 1 :]
 

@@ -6,6 +6,7 @@ import os
 from random import Random
 
 import pytest
+from cms_maker import make_token, stamped
 from odd_files import ODD, objects, sign, table
 from small_pki import NOW
 
@@ -77,3 +78,20 @@ def test_junk_before_the_header_is_read_in_both_ways_of_counting(junk: bytes) ->
     # Counted from the first byte, the junk signed too.
     moved = table(objects(Random(SEED)), first=junk + b"%PDF-1.7\n")
     assert is_accepted(look(sign(moved)))
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [("its value", ("intact", "TIMESTAMP_CERTIFICATE_MISSING")), ("another", ("broken", "TIMESTAMP_BROKEN"))],
+)
+def test_a_time_stamp_without_its_certificate_proves_nothing_and_breaks_nothing(
+    over: str, expected: tuple[str, str]
+) -> None:
+    def token(value: bytes) -> list[bytes]:
+        return [make_token(value if over == "its value" else b"another", certificates=[])]
+
+    pdf = sign(table(objects(Random(1))), cms_of=lambda covered: stamped(token, content=covered))
+    answer = look(pdf)
+    (signature,) = answer.signatures
+    assert (signature.integrity, signature.signed_at_source) == (expected[0], "claimed")
+    assert expected[1] in {finding.code for finding in answer.findings}
