@@ -47,6 +47,8 @@ from verifier.pdf_structure import (
     signed_ends,
 )
 from verifier.report import FileAnswer, Observation, is_altered, printable
+from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
+from verifier.revocation_needs import find_needs
 from verifier.signature import (
     Signature,
     conclude_signature,
@@ -69,7 +71,12 @@ _SEARCHED_FOR_END = 1024
 
 
 def inspect(
-    pdf: bytes, *, anchors: Sequence[bytes], moment: datetime, password: str | None = None
+    pdf: bytes,
+    *,
+    anchors: Sequence[bytes],
+    moment: datetime,
+    password: str | None = None,
+    revocation: RevocationAnswers = NO_ANSWERS,
 ) -> FileAnswer:
     """What a file shows by itself.
 
@@ -78,6 +85,7 @@ def inspect(
         anchors: trusted certificates, DER or PEM.
         moment: the time of the check, aware.
         password: opens an encrypted file; the empty password is tried first.
+        revocation: what addresses of certification authorities answered; judged like what the file brings.
 
     Never raises: whatever is wrong with the file, or with an anchor, is a finding.
     """
@@ -92,7 +100,7 @@ def inspect(
         return _guarded(lambda: _picture_answer(pdf))
     if b"%PDF-" not in pdf[:1024]:
         return replace(FileAnswer.unreadable("NOT_PDF"), traces=find_traces(pdf))
-    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password))
+    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password, revocation))
     if answer.readable and not any(is_altered(signature) for signature in answer.signatures):
         # A good file may hold a document of ours as an attachment; it is not that document.
         return answer
@@ -111,7 +119,11 @@ def _guarded(answer: Any) -> FileAnswer:
 
 
 def _inspect_pdf(
-    pdf: bytes, anchors: tuple[Certificate, ...], moment: datetime, password: str | None
+    pdf: bytes,
+    anchors: tuple[Certificate, ...],
+    moment: datetime,
+    password: str | None,
+    revocation: RevocationAnswers,
 ) -> FileAnswer:
     # (2) Open the PDF.
     try:
@@ -172,6 +184,8 @@ def _inspect_pdf(
         signatures,
         vri_keys=store.vri_keys,
         data_end=next((end for end in sorted(ends) if _has_store(document.file, end)), None),
+        revocation=revocation,
+        moment=moment,
     )
     judge_vri(signatures, evidence, findings)
     if not anchors:
@@ -201,6 +215,8 @@ def _inspect_pdf(
         findings=tuple(findings),
         byte_range_digests=tuple(each.message.digest("sha256").hex() for each in signatures if each.message),
         code=code,
+        revocation_needs=find_needs(evidence.doubtful),
+        revocation_used=tuple((name, until.isoformat()) for name, until in evidence.revocation.used.items()),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from verifier.confinement import confine, die_with_parent
 from verifier.report import FileAnswer
+from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
 
 MAXIMUM_RESULT_BYTES = 4 * 1024 * 1024
 _HEADER = struct.Struct("!Q")
@@ -22,17 +23,28 @@ _HEADER = struct.Struct("!Q")
 
 @dataclass(frozen=True)
 class Job:
-    """A file and what is needed to judge it. ``anchors`` are certificates in DER or PEM."""
+    """A file and what is needed to judge it. ``anchors`` are certificates in DER or PEM.
+
+    ``revocation`` is what addresses of certification authorities answered.
+    """
 
     pdf: bytes
     anchors: tuple[bytes, ...]
     moment: datetime
     password: str | None
+    revocation: RevocationAnswers = NO_ANSWERS
 
     @classmethod
-    def of(cls, pdf: bytes, anchors: Sequence[bytes], moment: datetime, password: str | None) -> Job:
+    def of(
+        cls,
+        pdf: bytes,
+        anchors: Sequence[bytes],
+        moment: datetime,
+        password: str | None,
+        revocation: RevocationAnswers,
+    ) -> Job:
         """A job, with the anchors copied."""
-        return cls(pdf, tuple(anchors), moment, password)
+        return cls(pdf, tuple(anchors), moment, password, revocation)
 
     def to_descriptor(self) -> int:
         """A memory file with this job, for passing to another process. The caller closes it."""
@@ -40,8 +52,10 @@ class Job:
             "anchors": [anchor.hex() for anchor in self.anchors],
             "moment": self.moment.isoformat(),
             "password": self.password,
+            "crls": [len(each) for each in self.revocation.crls],
+            "ocsps": [len(each) for each in self.revocation.ocsps],
         }
-        return _write_job(header, self.pdf)
+        return _write_job(header, *self.revocation.crls, *self.revocation.ocsps, self.pdf)
 
 
 @dataclass(frozen=True)
@@ -59,13 +73,14 @@ class PictureJob:
         return _write_job(header, self.pdf)
 
 
-def _write_job(header: dict[str, Any], pdf: bytes) -> int:
+def _write_job(header: dict[str, Any], *parts: bytes) -> int:
     encoded = json.dumps(header).encode()
     descriptor = os.memfd_create("job")
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(_HEADER.pack(len(encoded)))
         file.write(encoded)
-        file.write(pdf)
+        for part in parts:
+            file.write(part)
     return descriptor
 
 
@@ -75,6 +90,7 @@ def _read_job(descriptor: int) -> Job | PictureJob:
         file.seek(0)
         (length,) = _HEADER.unpack(file.read(_HEADER.size))
         header: dict[str, Any] = json.loads(file.read(length))
+        crls, ocsps = (tuple(file.read(size) for size in header.get(key, ())) for key in ("crls", "ocsps"))
         pdf = file.read()
     if "field" in header:
         return PictureJob(pdf, header["field"], header["password"], header["done"])
@@ -83,6 +99,7 @@ def _read_job(descriptor: int) -> Job | PictureJob:
         tuple(bytes.fromhex(anchor) for anchor in header["anchors"]),
         datetime.fromisoformat(header["moment"]),
         header["password"],
+        RevocationAnswers(crls, ocsps),
     )
 
 
@@ -135,7 +152,13 @@ def _judge(job: Job) -> bytes:
     from verifier.by_file import inspect
 
     try:
-        answer = inspect(job.pdf, anchors=job.anchors, moment=job.moment, password=job.password)
+        answer = inspect(
+            job.pdf,
+            anchors=job.anchors,
+            moment=job.moment,
+            password=job.password,
+            revocation=job.revocation,
+        )
         encoded = json.dumps(answer.to_json()).encode()
     except (MemoryError, RecursionError):
         encoded = b""

@@ -313,6 +313,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Bukti pencabutan di file ini lebih tua daripada tanda tangan {field}, jadi tidak berlaku baginya.",
         "The revocation data in this file is older than signature {field}, so it says nothing about it.",
     ),
+    "CERTIFICATE_ON_HOLD": (
+        "warning",
+        "Sertifikat pada {field}, atau penerbit di atasnya, sedang ditangguhkan; periksa lagi nanti.",
+        "The certificate of {field}, or of an issuer above it, is suspended; check again later.",
+    ),
     "WEAK_ALGORITHM": (
         "warning",
         "Tanda tangan {field} memakai algoritma lama ({what}) yang dapat dipalsukan.",

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from storage.records import PublicRecord
 from storage.vocabulary import Status, Verdict
+from verifier.revocation_exchange import RevocationNeed
 from verifier.words import Lang, Words, verdict_words, words_of_record
 
 Kind = Literal["signature", "e_seal", "document_timestamp"]
@@ -79,7 +80,9 @@ class FileAnswer:
     ``byte_range_digests`` are the SHA-256 of the bytes that each signature covers, in hex and in
     signing order. ``code`` is the verification code of ``document.json``, given only where an
     intact signature covers it. ``qr_codes`` are the texts of the QR codes of an unsigned scan. ``traces``
-    are digests like the first that a broken file still names; they vouch for nothing.
+    are digests like the first that a broken file still names; they vouch for nothing. ``revocation_needs``
+    are certificates of trusted paths whose revocation is open. ``revocation_used`` are the lists and answers
+    from outside that said something: SHA-256 in hex, and until when (ISO 8601).
     """
 
     readable: bool
@@ -90,6 +93,8 @@ class FileAnswer:
     code: str | None = None
     qr_codes: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
+    revocation_needs: tuple[RevocationNeed, ...] = ()
+    revocation_used: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def unreadable(cls, code: str, **values: object) -> FileAnswer:
@@ -119,6 +124,8 @@ class FileAnswer:
             code=data["code"],
             qr_codes=tuple(str(text) for text in data["qr_codes"]),
             traces=tuple(str(digest) for digest in data["traces"]),
+            revocation_needs=tuple(RevocationNeed.from_json(need) for need in data["revocation_needs"]),
+            revocation_used=tuple((str(name), str(until)) for name, until in data["revocation_used"]),
         )
 
 
