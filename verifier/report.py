@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from storage.records import PublicRecord
 from storage.vocabulary import Status, Verdict
-from verifier.revocation_exchange import RevocationNeed
+from verifier.revocation_exchange import RevocationNeed, read_needs
 from verifier.words import Lang, Words, verdict_words, words_of_record
 
 Kind = Literal["signature", "e_seal", "document_timestamp"]
@@ -124,7 +124,7 @@ class FileAnswer:
             code=data["code"],
             qr_codes=tuple(str(text) for text in data["qr_codes"]),
             traces=tuple(str(digest) for digest in data["traces"]),
-            revocation_needs=tuple(RevocationNeed.from_json(need) for need in data["revocation_needs"]),
+            revocation_needs=read_needs(data["revocation_needs"]),
             revocation_used=tuple((str(name), str(until)) for name, until in data["revocation_used"]),
         )
 

@@ -6,11 +6,13 @@ addresses are asked. What they answer is parsed inside again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 _SHA1_HEX = 40
+# Both sides hold to these: the outer one must not believe that the inner one did.
+MOST_NEEDS, MOST_ADDRESSES, LONGEST_ADDRESS = 8, 4, 2_000
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,26 @@ class RevocationNeed:
             hashes[0],
             hashes[1],
             int(data["serial_number"]),
-            tuple(str(url) for url in data["responders"]),
-            tuple(str(url) for url in data["lists"]),
+            _read_addresses(data["responders"]),
+            _read_addresses(data["lists"]),
         )
+
+
+def read_needs(data: Sequence[Mapping[str, Any]]) -> tuple[RevocationNeed, ...]:
+    """The needs that a child of the sandbox tells of.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are none, or more than there may be.
+    """
+    if len(data) > MOST_NEEDS:
+        raise ValueError("too many")
+    return tuple(RevocationNeed.from_json(each) for each in data)
+
+
+def _read_addresses(data: Sequence[object]) -> tuple[str, ...]:
+    if len(data) > MOST_ADDRESSES:
+        raise ValueError("too many")
+    return tuple(str(url)[:LONGEST_ADDRESS] for url in data)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from storage.vocabulary import Misconfigured
-from verifier.check import Inspector, Lookup, check
+from verifier.check import Lookup, check
 from verifier.commands.inputs import Input, NotChecked, read
+from verifier.inspection import Inspector
 from verifier.report import FileAnswer, Observation, Report
 from verifier.verdict import conclude
 from verifier.words import Lang
+
+if TYPE_CHECKING:
+    from verifier.revocation_source import RevocationSource
 
 # Up to so many files, a fork of this process is quicker than the start of a server that forks for them.
 _FEW = 3
@@ -22,7 +27,10 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is the same for every file; ``complain`` is told what the operator has to mend."""
+    """What is the same for every file; ``complain`` is told what the operator has to mend.
+
+    ``revocation`` is None where no address may be asked.
+    """
 
     lookup: Lookup | None
     anchors: tuple[bytes, ...]
@@ -31,6 +39,7 @@ class Conditions:
     password: str | None
     more: tuple[Observation, ...]
     complain: Callable[[str], None]
+    revocation: RevocationSource | None = None
 
 
 def check_all(inputs: Sequence[Input], conditions: Conditions, jobs: int) -> Iterator[Report]:
@@ -40,7 +49,8 @@ def check_all(inputs: Sequence[Input], conditions: Conditions, jobs: int) -> Ite
     """
     from verifier.sandbox import OneShotSandbox, Sandbox
 
-    if len(inputs) <= _FEW:
+    # Where addresses may be asked, this process has threads, which must not be forked.
+    if len(inputs) <= _FEW and conditions.revocation is None:
         one_shot = OneShotSandbox()
         for item in inputs:
             yield _check(item, conditions, one_shot)
@@ -71,6 +81,7 @@ def _check(item: Input, conditions: Conditions, sandbox: Inspector) -> Report:
             lookup=conditions.lookup,
             anchors=conditions.anchors,
             sandbox=sandbox,
+            revocation=conditions.revocation,
             now=datetime.now(UTC),
             lang=conditions.lang,
             password=conditions.password,
