@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Literal
@@ -60,8 +60,8 @@ class _Kept:
 class Gathered:
     """What was answered, and under which key it is kept, by its SHA-256 in hex."""
 
-    answers: RevocationAnswers = field(default_factory=RevocationAnswers)
-    keys: Mapping[str, bytes] = field(default_factory=dict)
+    answers: RevocationAnswers
+    keys: Mapping[str, tuple[Kind, bytes]]
 
 
 def _uncounted(kind: Kind, outcome: Outcome) -> None:
@@ -123,7 +123,10 @@ class RevocationSource:
             by_kind[question.kind].append(content)
         return Gathered(
             RevocationAnswers(tuple(by_kind["CRL"]), tuple(by_kind["OCSP"])),
-            {hashlib.sha256(content).hexdigest(): key for key, (_, content) in found.items()},
+            {
+                hashlib.sha256(content).hexdigest(): (question.kind, key)
+                for key, (question, content) in found.items()
+            },
         )
 
     def learn(self, gathered: Gathered, used: Iterable[tuple[str, str]], moment: datetime) -> None:
@@ -133,7 +136,7 @@ class RevocationSource:
         """
         until = dict(used)
         with self._lock:
-            for name, key in gathered.keys.items():
+            for name, (kind, key) in gathered.keys.items():
                 kept = self._kept.get(key)
                 if kept is None or kept.confirmed:
                     continue  # what has helped another file is not spoilt by this one
@@ -142,6 +145,7 @@ class RevocationSource:
                     kept.confirmed = True
                     kept.ends = monotonic() + min(life, _LONGEST).total_seconds()
                 else:
+                    self._count(kind, "unusable")
                     self._keep(key, None)
 
     def kinds(self, needs: Iterable[RevocationNeed]) -> list[Kind]:

@@ -117,6 +117,7 @@ def test_where_a_responder_says_nothing_its_list_is_asked(
     ca.server.answers["/ocsp"] = lambda request: request.reply(refusal)
     assert codes(asking()) == {"REVOCATION_ASKED"}
     assert ca.server.asked.count("/lists/ca.crl") == 1
+    assert ("OCSP", "unusable") in asking.counted
 
 
 def test_an_answer_of_somebody_else_is_not_believed(ca: Authority, asking: Asking) -> None:
