@@ -165,11 +165,8 @@ class RevocationSource:
         while True:
             question = questions.pop(0)
             future = self._ask(question)
-            if (
-                not questions
-                or not future.done()
-                or not (future.result() is None or future.result() in tried)
-            ):
+            content = future.result() if future.done() else b""
+            if not questions or not (content is None or content in tried):
                 return question, future
 
     def _ask(self, question: _Question) -> Future[bytes | None]:

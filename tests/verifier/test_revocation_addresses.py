@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authority import DAY, Authority, authority
+from loopback_authority import DAY, Authority, authority
 from sample_files import plain_pdf, signed_pdf
 from small_pki import NOW, Identity, Pki, revocation_list
 from test_verdict import record
@@ -54,9 +54,10 @@ class Asking:
 
     def __call__(self, pdf: bytes | None = None, **options: Any) -> Report:
         options.setdefault("anchors", [self._ca.anchor, self._people.root.pem])
+        options.setdefault("now", NOW)
         return check(
             pdf or signed_pdf(by=self._ca.officer, stamped=NOW - 10 * DAY),
-            sandbox=self._sandbox, revocation=self.source, now=NOW, lang="en", **options,
+            sandbox=self._sandbox, revocation=self.source, lang="en", **options,
         )  # fmt: skip
 
 
@@ -84,6 +85,20 @@ def test_a_good_answer_takes_the_doubt_away_and_raises_no_level(ca: Authority, a
     assert (report.verdict, codes(report)) == (Verdict.VALID, {"REVOCATION_ASKED"})
     assert report.signatures[0].level == "PAdES-B-T"
     assert sorted(ca.server.asked) == ["/lists/root.crl", "/ocsp"]
+
+
+def test_evidence_for_the_whole_path_raises_no_level(ca: Authority, asking: Asking) -> None:
+    report = asking(signed_pdf(by=ca.officer, stamped=NOW - 10 * DAY, tsa=ca.stamper))
+    assert codes(report) == {"REVOCATION_ASKED"}
+    assert sorted(ca.server.asked) == ["/lists/ca.crl", "/lists/root.crl", "/ocsp"]
+    assert report.signatures[0].level == "PAdES-B-T"
+
+
+def test_a_time_stamper_that_was_revoked_proves_no_time(ca: Authority, asking: Asking) -> None:
+    ca.revoked[ca.stamper.certificate.serial_number] = NOW - 20 * DAY
+    report = asking(signed_pdf(by=ca.officer, stamped=NOW - 10 * DAY, tsa=ca.stamper))
+    assert {"TIMESTAMP_REVOKED", "TIME_CLAIMED"} <= codes(report)
+    assert report.signatures[0].signed_at_source == "claimed"
 
 
 def test_an_unproven_signature_is_asked_about_as_of_now(ca: Authority, asking: Asking) -> None:
@@ -303,9 +318,10 @@ def test_a_server_that_drips_is_left(begin: bytes) -> None:
         with connection:
             try:
                 connection.sendall(begin)
-                while not left.is_set():
+                for _ in range(500):  # ten seconds
                     connection.sendall(b"H")
-                    left.wait(0.02)
+                    if left.wait(0.02):
+                        return
             except OSError:
                 left.set()  # whoever asked has gone, as is meant
 
@@ -331,6 +347,14 @@ def test_an_answer_is_asked_for_once(ca: Authority, asking: Asking) -> None:
         assert codes(asking()) == {"REVOCATION_ASKED"}
     assert ca.server.connections == 2
     assert asking.counted.count(("OCSP", "kept")) == 2
+
+
+def test_where_what_is_kept_does_not_help_the_next_address_is_asked(ca: Authority, asking: Asking) -> None:
+    asking(signed_pdf(by=ca.officer))
+    assert "/lists/ca.crl" not in ca.server.asked
+    # The responder's answer of then has ended by the clock of this check; the lists have not.
+    assert codes(asking(signed_pdf(by=ca.officer), now=NOW + 2 * DAY)) == {"TIME_CLAIMED", "REVOCATION_ASKED"}
+    assert "/lists/ca.crl" in ca.server.asked
 
 
 def test_files_that_need_the_same_answer_at_once_ask_once(ca: Authority, people: Pki) -> None:

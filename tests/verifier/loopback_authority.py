@@ -68,12 +68,16 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class Authority:
-    """An authority, its root, and the server of its addresses; ``officer`` names both kinds of them."""
+    """An authority, its root, and the server of its addresses.
+
+    The certificate of ``officer`` names addresses of both kinds, that of ``stamper`` a list.
+    """
 
     server: _Server
     root: Maker
     ca: Maker
     officer: Identity
+    stamper: Identity
     revoked: dict[int, datetime] = field(default_factory=dict)
 
     @property
@@ -140,7 +144,14 @@ def authority() -> Iterator[Authority]:
             "Siti Alamat", KEYS["p256"](), ca,
             extensions=[answered_at(f"{url}/ocsp"), points_at(f"{url}/lists/ca.crl")],
         )  # fmt: skip
-        made = Authority(server, root, ca, Identity(officer.key, officer.certificate, officer.issuers))
+        stamper = certify(
+            "TSA Alamat", KEYS["rsa2048"](), ca, stamping=True, extensions=[points_at(f"{url}/lists/ca.crl")]
+        )
+        made = Authority(
+            server, root, ca,
+            Identity(officer.key, officer.certificate, officer.issuers),
+            Identity(stamper.key, stamper.certificate, stamper.issuers),
+        )  # fmt: skip
         server.answers = {
             "/ocsp": made.answer_ocsp,
             "/lists/ca.crl": made.answer_ca_list,
