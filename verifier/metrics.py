@@ -46,7 +46,7 @@ def count_refusal(code: str) -> None:
 
 
 def count_revocation(kind: Kind, outcome: Outcome) -> None:
-    """One question to a listed address: ``kept`` was answered from memory, ``busy`` not asked.
+    """One question to a listed address: ``kept`` was answered from memory, ``busy`` not asked or waited for.
 
     ``unusable`` comes beside ``answered``, where the sandbox could make nothing of it.
     """

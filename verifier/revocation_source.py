@@ -49,6 +49,14 @@ class _Question:
         return hashlib.sha256(text + (self.body or b"")).digest()
 
 
+@dataclass(frozen=True)
+class _Reply:
+    """What an address will have answered, and when nobody waits for it any more."""
+
+    future: Future[bytes | None]
+    patience_ends: float
+
+
 @dataclass
 class _Kept:
     content: bytes | None
@@ -94,7 +102,7 @@ class RevocationSource:
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._bytes = 0
-        self._under_way: dict[bytes, Future[bytes | None]] = {}
+        self._under_way: dict[bytes, _Reply] = {}
 
     def gather(
         self, needs: Iterable[RevocationNeed], seconds: float, *, tried: Container[bytes] = ()
@@ -109,11 +117,11 @@ class RevocationSource:
         found: dict[bytes, tuple[_Question, bytes]] = {}
         while left and monotonic() < end:
             asked = [(questions, *self._next(questions, tried)) for questions in left if questions]
-            running = [future for _, _, future in asked]
-            wait(running, timeout=min(_PATIENCE, max(end - monotonic(), 0.0)))
+            waits = max((reply.patience_ends for _, _, reply in asked), default=0.0)
+            wait([reply.future for _, _, reply in asked], timeout=max(min(waits, end) - monotonic(), 0.0))
             left = []
-            for questions, question, future in asked:
-                content = future.result() if future.done() else None
+            for questions, question, reply in asked:
+                content = reply.future.result() if reply.future.done() else None
                 if content is not None and content not in tried:
                     found[question.key] = question, content
                 else:
@@ -158,37 +166,38 @@ class RevocationSource:
         asked += [_Question("CRL", url) for url in need.lists]
         return [each for each in asked if any(address.covers(each.url) for address in self._listed)]
 
-    def _next(
-        self, questions: list[_Question], tried: Container[bytes]
-    ) -> tuple[_Question, Future[bytes | None]]:
+    def _next(self, questions: list[_Question], tried: Container[bytes]) -> tuple[_Question, _Reply]:
         """The next question that may still help, under way; the last one where none may."""
         while True:
             question = questions.pop(0)
-            future = self._ask(question)
-            content = future.result() if future.done() else b""
+            reply = self._ask(question)
+            content = reply.future.result() if reply.future.done() else b""
             if not questions or not (content is None or content in tried):
-                return question, future
+                return question, reply
 
-    def _ask(self, question: _Question) -> Future[bytes | None]:
-        key = question.key
+    def _ask(self, question: _Question) -> _Reply:
+        key, now = question.key, monotonic()
         with self._lock:
-            if key in self._under_way:
-                return self._under_way[key]
+            under_way = self._under_way.get(key)
+            if under_way is not None and under_way.patience_ends > now:
+                return under_way
             future: Future[bytes | None] = Future()
+            reply = _Reply(future, now + _PATIENCE)
             kept = self._kept.get(key)
-            if kept is not None and kept.ends > monotonic():
+            if kept is not None and kept.ends > now:
                 self._kept.move_to_end(key)
                 self._count(question.kind, "kept")
                 future.set_result(kept.content)
-                return future
-            if not self._slots.acquire(blocking=False):
+                return reply
+            # A file has waited long enough for what is still under way, so that no other one does.
+            if under_way is not None or not self._slots.acquire(blocking=False):
                 self._count(question.kind, "busy")
                 future.set_result(None)
-                return future
-            self._under_way[key] = future
+                return reply
+            self._under_way[key] = reply
         # A daemon: a name server that does not answer must not keep the program from ending.
         threading.Thread(target=self._fetch, args=(question, key, future), daemon=True).start()
-        return future
+        return reply
 
     def _fetch(self, question: _Question, key: bytes, future: Future[bytes | None]) -> None:
         content: bytes | None = None

@@ -259,6 +259,11 @@ def test_an_address_that_does_not_answer_is_not_waited_for(ca: Authority, asking
         report = asking()  # would end after a minute, if it waited
         assert not gone_on.is_set()
         assert "REVOCATION_NO_ANSWER" in codes(report)
+        # The next file may wait for what has just been asked, those after it for nothing.
+        connections = ca.server.connections
+        assert [codes(asking()), codes(asking())] == [codes(report)] * 2
+        assert ca.server.connections == connections
+        assert ("CRL", "busy") in asking.counted
     finally:
         gone_on.set()
 
