@@ -20,7 +20,7 @@ from storage.units import agencies, regency_of
 from verifier.app import PublicParts, add_public_side
 from verifier.headers import SecurityHeaders
 from verifier.health import health_router
-from verifier.metrics import serve_metrics
+from verifier.metrics import counted_source, serve_metrics
 from verifier.sandbox import Sandbox
 from verifier.settings import load_settings as load_public_settings
 from verifier.trust.folder import read_trust
@@ -45,6 +45,7 @@ def create_combined_app(settings: Settings) -> FastAPI:
         sandbox=sandbox,
         anchors=trust.encoded(),
         trusted_lists=trust.lists,
+        revocation=counted_source(public.revocation_addresses),
         hosts=(*_own_hosts(settings), *public.other_hosts),
         regency=issuer.regency,
         contact=public.contact(issuer.regency),

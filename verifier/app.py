@@ -22,7 +22,7 @@ from verifier.head import HeadAsGet
 from verifier.headers import SecurityHeaders
 from verifier.health import health_router
 from verifier.limits import Allowance
-from verifier.metrics import serve_metrics
+from verifier.metrics import counted_source, serve_metrics
 from verifier.openapi import keep_examples
 from verifier.pages.render import Site, install_site
 from verifier.parts import PublicParts
@@ -105,6 +105,7 @@ def _parts(settings: VerifierSettings, lookup: Lookup) -> PublicParts:
         sandbox=Sandbox(require_filter=not settings.development),
         anchors=trust.encoded(),
         trusted_lists=trust.lists,
+        revocation=counted_source(settings.revocation_addresses),
         hosts=settings.hosts,
         regency=settings.regency,
         contact=settings.contact(settings.regency),

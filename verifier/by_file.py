@@ -50,6 +50,8 @@ from verifier.pdf_structure import (
     signed_ends,
 )
 from verifier.report import FileAnswer, Observation, is_altered, printable
+from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
+from verifier.revocation_needs import find_needs
 from verifier.signature import (
     Signature,
     conclude_signature,
@@ -78,6 +80,7 @@ def inspect(
     moment: datetime,
     password: str | None = None,
     in_detail: bool = False,
+    revocation: RevocationAnswers = NO_ANSWERS,
 ) -> FileAnswer:
     """What a file shows by itself.
 
@@ -87,6 +90,7 @@ def inspect(
         moment: the time of the check, aware.
         password: opens an encrypted file; the empty password is tried first.
         in_detail: also what a validation report tells, `FileAnswer.details`.
+        revocation: what addresses of certification authorities answered; judged like what the file brings.
 
     Never raises: whatever is wrong with the file, or with an anchor, is a finding.
     """
@@ -101,7 +105,7 @@ def inspect(
         return _guarded(lambda: _picture_answer(pdf))
     if b"%PDF-" not in pdf[:1024]:
         return replace(FileAnswer.unreadable("NOT_PDF"), traces=find_traces(pdf))
-    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password, in_detail=in_detail))
+    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password, revocation, in_detail=in_detail))
     if answer.readable and not any(is_altered(signature) for signature in answer.signatures):
         # A good file may hold a document of ours as an attachment; it is not that document.
         return answer
@@ -124,6 +128,7 @@ def _inspect_pdf(
     anchors: tuple[Certificate, ...],
     moment: datetime,
     password: str | None,
+    revocation: RevocationAnswers,
     *,
     in_detail: bool,
 ) -> FileAnswer:
@@ -186,6 +191,8 @@ def _inspect_pdf(
         signatures,
         vri_keys=store.vri_keys,
         data_end=next((end for end in sorted(ends) if _has_store(document.file, end)), None),
+        revocation=revocation,
+        moment=moment,
     )
     judge_vri(signatures, evidence, findings)
     if not anchors:
@@ -219,6 +226,8 @@ def _inspect_pdf(
         byte_range_digests=tuple(each.message.digest("sha256").hex() for each in signatures if each.message),
         code=code,
         details=details,
+        revocation_needs=find_needs(evidence.doubtful),
+        revocation_used=tuple((name, until.isoformat()) for name, until in evidence.revocation.used.items()),
     )
 
 

@@ -19,7 +19,8 @@ from verifier.ber import BerError
 from verifier.certificate import TIME_STAMPING, Certificate, name_attributes, read_certificate
 from verifier.paths import Path, find_paths, is_well_formed, weakness_of_path
 from verifier.report import Kind, Trust, printable
-from verifier.revocation import RevocationData, revoked_since
+from verifier.revocation import RevocationData
+from verifier.revocation_status import held_since, revoked_since
 from verifier.trust.terms import UNLIMITED, Purpose, Terms, read_terms
 
 # RFC 4514, section 3, and the few more that Indonesian certificates carry.
@@ -62,7 +63,7 @@ class Evidence:
     """What helps to judge certificates: the anchors we trust, and what the file itself brings.
 
     ``vri_keys`` are the keys of the DSS's /VRI, ``data_end`` is where the revision ends that first brought a
-    DSS; None where that is not known or there is none.
+    DSS; None where that is not known or there is none. ``doubtful`` grows while certificates are judged.
     """
 
     anchors: tuple[Certificate, ...]
@@ -71,6 +72,8 @@ class Evidence:
     vri_keys: tuple[str, ...] = ()
     data_end: int | None = None
     _paths: dict[bytes, tuple[Path, ...]] = field(default_factory=dict, compare=False)
+    doubtful: dict[Certificate, Certificate] = field(default_factory=dict, compare=False)
+    """Certificates of trusted paths that no revocation data at hand speaks about, each with its issuer."""
 
     def paths(self, certificate: Certificate) -> tuple[Path, ...]:
         """The paths from a certificate, built once."""
@@ -247,8 +250,14 @@ def _judge_path(
     known = _revocation_known(path, evidence, moment)
     # Revocation first: "revoked" is the stronger statement about a certificate that has expired as well.
     later: datetime | None = None
+    suspended: TrustAnswer | None = None
     for position, (below, issuer) in enumerate(path.links):
-        since = revoked_since(evidence.revocation.statuses(below, issuer))
+        statuses = evidence.revocation.statuses(below, issuer)
+        held = held_since(statuses)
+        if held is not None and held <= moment:
+            # 5.2.6.4: a suspension may end, so nothing is certain before it has.
+            suspended = TrustAnswer("undetermined", "TRY_LATER", "CERTIFICATE_ON_HOLD")
+        since = revoked_since(statuses)
         if since is None:
             continue
         if since > moment:
@@ -258,6 +267,8 @@ def _judge_path(
         else:
             certain = made_after is not None and made_after >= since
             return TrustAnswer("revoked", "REVOKED" if certain else "REVOKED_NO_POE", "SIGNER_REVOKED")
+    if suspended is not None:
+        return suspended
     # RFC 5280, 6.1: the anchor itself has no end but the one that we give it.
     for below in path.certificates[:-1] or path.certificates:
         if moment < below.not_before:
@@ -273,6 +284,9 @@ def _judge_path(
         return replace(
             too_weak(time_proven=time_proven), finding="WEAK_ALGORITHM", revocation=known, what=what
         )
+    for below, issuer in path.links:
+        if not any(each.is_fresh(moment) for each in evidence.revocation.statuses(below, issuer)):
+            evidence.doubtful[below] = issuer
     return TrustAnswer("trusted", revocation=known, revoked_at=later)
 
 
@@ -359,4 +373,4 @@ def _has_data_throughout(path: Path, evidence: Evidence) -> bool:
     links = list(path.links)
     last = path.certificates[-1]
     ended = path.is_anchored or last.is_self_issued
-    return ended and all(evidence.revocation.statuses(below, issuer) for below, issuer in links)
+    return ended and all(evidence.revocation.is_covered(below, issuer) for below, issuer in links)

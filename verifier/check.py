@@ -9,15 +9,19 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from storage.code import is_well_formed
 from storage.records import PublicRecord
 from storage.vocabulary import Unavailable
+from verifier.inspection import Inspector, inspect_asking
 from verifier.report import FileAnswer, Observation, Report
 from verifier.typed import read_typed
 from verifier.verdict import conclude
 from verifier.words import Lang
+
+if TYPE_CHECKING:
+    from verifier.revocation_source import RevocationSource
 
 
 class Lookup(Protocol):
@@ -33,26 +37,6 @@ class Lookup(Protocol):
 
     def by_byte_range_digest(self, digest: str, /) -> PublicRecord | None:
         """The document one of whose signatures covers bytes with this SHA-256, in hex."""
-        ...
-
-
-class Inspector(Protocol):
-    """What opens a stranger's file: a sandbox."""
-
-    def inspect_now(
-        self,
-        pdf: bytes,
-        *,
-        anchors: Sequence[bytes],
-        moment: datetime,
-        password: str | None = None,
-        in_detail: bool = False,
-    ) -> FileAnswer:
-        """What the file shows by itself.
-
-        Raises:
-            Unavailable: too many files are being checked, or the sandbox cannot run.
-        """
         ...
 
 
@@ -89,6 +73,7 @@ def check(
     lookup: Lookup | None = None,
     anchors: Sequence[bytes] = (),
     sandbox: Inspector | None = None,
+    revocation: RevocationSource | None = None,
     now: datetime | None = None,
     lang: Lang = "id",
     password: str | None = None,
@@ -99,7 +84,8 @@ def check(
 ) -> Report:
     """Check one file: is it what was signed, by whom, and is the document in force?
 
-    Nothing that the file names is fetched, and the file is opened in a confined process of its own.
+    The file is opened in a confined process of its own, and nothing that it names is fetched, but for
+    revocation at the addresses that ``revocation`` lists.
 
     Args:
         file: its bytes or its path.
@@ -108,6 +94,8 @@ def check(
             `verifier.trust.folder.read_trust` reads the operator's. Without any, no signer is trusted.
         sandbox: opens the file; an original is answered even when it cannot. None is one of this process's
             own, which is kept warm until the process ends and checks two files at a time.
+        revocation: asks listed addresses whether certificates of trusted paths were revoked, where the file
+            itself does not tell. None asks nobody; an original is answered without it.
         now: the time of the check, aware; the present if None.
         lang: the language of summary and messages.
         password: for an encrypted file.
@@ -135,8 +123,14 @@ def check(
     if known_original:
         register.more.append(Observation("ORIGINAL"))
     try:
-        answer = (sandbox or _own_sandbox()).inspect_now(
-            data, anchors=anchors, moment=now, password=password, in_detail=in_detail
+        answer = inspect_asking(
+            sandbox or _own_sandbox(),
+            data,
+            None if known_original else revocation,
+            anchors=anchors,
+            moment=now,
+            password=password,
+            in_detail=in_detail,
         )
     except Unavailable as error:
         # An original needs nobody to open it: the register has answered already.

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from verifier.commands.inputs import Input
     from verifier.commands.run import Conditions
     from verifier.report import Report
+    from verifier.revocation_source import RevocationSource
     from verifier.words import Lang
 
 _HELP = """Check signed PDFs: is the file what was signed, by whom, and is the document in force?
 
-Any signed PDF can be checked, also one that was not issued here. Nothing that a file names is ever
-opened or fetched. A folder stands for every PDF in it and below.
+Any signed PDF can be checked, also one that was not issued here. Nothing that a file names is opened or
+fetched; whether a trusted certificate was revoked is asked only at addresses in ABSAH_REVOCATION_ADDRESSES. A
+folder stands for every PDF in it and below.
 
 \b
 Examples:
@@ -63,6 +65,7 @@ class Place:
     trust: Path
     production: bool
     public_url: str
+    revocation_addresses: str
 
 
 def read_place() -> Place:
@@ -73,6 +76,7 @@ def read_place() -> Place:
         trust=Path(os.environ.get("ABSAH_TRUST") or data / "trust"),
         production=os.environ.get("ABSAH_ENV", "").lower() == "production",
         public_url=os.environ.get("ABSAH_PUBLIC_URL", ""),
+        revocation_addresses=os.environ.get("ABSAH_REVOCATION_ADDRESSES", ""),
     )
 
 
@@ -114,7 +118,11 @@ def read_place() -> Place:
     type=click.Path(exists=True, path_type=Path),
     help="Trust these root certificates (PEM, DER, PKCS#7) and no others. May be repeated.",
 )
-@click.option("--offline", is_flag=True, help="Do not ask the register; the signatures alone decide.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Ask neither the register nor any address; the signatures alone decide.",
+)
 @click.option("--password", help="The password of encrypted files.")
 @click.option("--lang", type=click.Choice(["id", "en"]), default="id", help="Language of the answer.")
 def verify(
@@ -314,7 +322,10 @@ def _conditions(
     from verifier.trust.folder import read_files, read_trust
 
     place = read_place()
+    revocation: RevocationSource | None = None
     try:
+        if place.revocation_addresses and not offline:
+            revocation = _open_revocation(place.revocation_addresses)
         anchors = (
             tuple(anchor.encode() for anchor in read_files(trust))
             if trust
@@ -337,6 +348,7 @@ def _conditions(
         more=more,
         complain=lambda sentence: click.echo(sentence, err=True),
         in_detail=in_detail,
+        revocation=revocation,
     )
 
 
@@ -352,6 +364,19 @@ def _open_register(data: Path) -> Lookup | None:
     except Misconfigured as error:
         # Answering without the register would call a withdrawn document good.
         _refuse(f"{error.message} With --offline, the signatures are checked without it.")
+
+
+def _open_revocation(setting: str) -> RevocationSource | None:
+    """Where revocation is asked for; None where no address is listed.
+
+    Raises:
+        Misconfigured: the setting makes no sense.
+    """
+    from verifier.revocation_addresses import parse_setting
+    from verifier.revocation_source import RevocationSource
+
+    addresses = parse_setting(setting)
+    return RevocationSource(addresses) if addresses else None
 
 
 def _hosts(place: Place) -> tuple[str, ...]:

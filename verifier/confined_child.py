@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from verifier.confinement import confine, die_with_parent
 from verifier.report import FileAnswer, Observation
+from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
 
 MAXIMUM_RESULT_BYTES = 4 * 1024 * 1024
 _HEADER = struct.Struct("!Q")
@@ -24,7 +25,8 @@ _HEADER = struct.Struct("!Q")
 class Job:
     """A file and what is needed to judge it; ``in_detail`` as in `verifier.by_file.inspect`.
 
-    ``anchors`` are certificates in DER or PEM.
+    ``anchors`` are certificates in DER or PEM, ``revocation`` is what addresses of certification
+    authorities answered.
     """
 
     pdf: bytes
@@ -32,6 +34,7 @@ class Job:
     moment: datetime
     password: str | None
     in_detail: bool = False
+    revocation: RevocationAnswers = NO_ANSWERS
 
     @classmethod
     def of(
@@ -40,11 +43,12 @@ class Job:
         anchors: Sequence[bytes],
         moment: datetime,
         password: str | None,
+        revocation: RevocationAnswers = NO_ANSWERS,
         *,
         in_detail: bool = False,
     ) -> Job:
         """A job, with the anchors copied."""
-        return cls(pdf, tuple(anchors), moment, password, in_detail)
+        return cls(pdf, tuple(anchors), moment, password, in_detail, revocation)
 
     def to_descriptor(self) -> int:
         """A memory file with this job, for passing to another process. The caller closes it."""
@@ -53,8 +57,10 @@ class Job:
             "moment": self.moment.isoformat(),
             "password": self.password,
             "in_detail": self.in_detail,
+            "crls": [len(each) for each in self.revocation.crls],
+            "ocsps": [len(each) for each in self.revocation.ocsps],
         }
-        return _write_job(header, self.pdf)
+        return _write_job(header, *self.revocation.crls, *self.revocation.ocsps, self.pdf)
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,14 @@ class PictureJob:
         return _write_job(header, self.pdf)
 
 
-def _write_job(header: dict[str, Any], pdf: bytes) -> int:
+def _write_job(header: dict[str, Any], *parts: bytes) -> int:
     encoded = json.dumps(header).encode()
     descriptor = os.memfd_create("job")
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(_HEADER.pack(len(encoded)))
         file.write(encoded)
-        file.write(pdf)
+        for part in parts:
+            file.write(part)
     return descriptor
 
 
@@ -88,6 +95,7 @@ def _read_job(descriptor: int) -> Job | PictureJob:
         file.seek(0)
         (length,) = _HEADER.unpack(file.read(_HEADER.size))
         header: dict[str, Any] = json.loads(file.read(length))
+        crls, ocsps = (tuple(file.read(size) for size in header.get(key, ())) for key in ("crls", "ocsps"))
         pdf = file.read()
     if "field" in header:
         return PictureJob(pdf, header["field"], header["password"], header["done"])
@@ -97,6 +105,7 @@ def _read_job(descriptor: int) -> Job | PictureJob:
         datetime.fromisoformat(header["moment"]),
         header["password"],
         header["in_detail"],
+        RevocationAnswers(crls, ocsps),
     )
 
 
@@ -155,6 +164,7 @@ def _judge(job: Job) -> bytes:
             moment=job.moment,
             password=job.password,
             in_detail=job.in_detail,
+            revocation=job.revocation,
         )
         encoded = json.dumps(answer.to_json()).encode()
         if answer.details is not None and len(encoded) > MAXIMUM_RESULT_BYTES:

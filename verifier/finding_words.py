@@ -323,6 +323,28 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Bukti pencabutan di file ini lebih tua daripada tanda tangan {field}, jadi tidak berlaku baginya.",
         "The revocation data in this file is older than signature {field}, so it says nothing about it.",
     ),
+    "REVOCATION_ASKED": (
+        "info",
+        "Penerbit sertifikat ditanya saat pemeriksaan ini apakah sertifikatnya dicabut.",
+        "Whether a certificate was revoked was asked of its issuer during this check.",
+    ),
+    "REVOCATION_NO_ANSWER": (
+        "warning",
+        "Alamat {what} milik penerbit sertifikat tidak memberi jawaban yang dapat dipakai; belum pasti apakah"
+        " sertifikatnya dicabut.",
+        "The issuer's {what} address gave no usable answer; whether a certificate was revoked is open.",
+    ),
+    "REVOCATION_NO_TIME": (
+        "warning",
+        "Waktu pemeriksaan habis sebelum diketahui apakah sertifikatnya dicabut; periksa lagi sebentar lagi.",
+        "The time for this check was over before it was known whether a certificate was revoked; check again"
+        " in a moment.",
+    ),
+    "CERTIFICATE_ON_HOLD": (
+        "warning",
+        "Sertifikat pada {field}, atau penerbit di atasnya, sedang ditangguhkan; periksa lagi nanti.",
+        "The certificate of {field}, or of an issuer above it, is suspended; check again later.",
+    ),
     "WEAK_ALGORITHM": (
         "warning",
         "Tanda tangan {field} memakai algoritma lama ({what}) yang dapat dipalsukan.",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from storage import code as codes
 from storage.lookup import Lookup
 from storage.records import Issuer
+from verifier.revocation_source import RevocationSource
 from verifier.sandbox import Sandbox
 from verifier.trust.folder import KeptList
 from verifier.typed import read_typed
@@ -25,7 +26,8 @@ class PublicParts:
     ``hosts`` are the hosts (with their ports) of our own QR codes, today's first. ``contact`` is who answers
     for an installation where no document names its agency. ``official_hosts`` are other services' hosts
     and what people call them. ``upload_limit`` is in bytes. ``proxies`` are our own, see `Networks`.
-    ``anchors`` are what is trusted, with its terms; among them those of ``trusted_lists``.
+    ``anchors`` are what is trusted, with its terms; among them those of ``trusted_lists``. ``revocation``
+    asks the addresses that the operator lists; None where there are none.
     """
 
     lookup: Lookup
@@ -42,6 +44,7 @@ class PublicParts:
     zone: str = "Asia/Jakarta"
     proxies: tuple[str, ...] = ()
     trusted_lists: tuple[KeptList, ...] = ()
+    revocation: RevocationSource | None = None
 
     def own_code(self, typed: str) -> str | None:
         """The code in something typed, where it is one that has a page here; nothing is looked up."""

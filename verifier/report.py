@@ -14,6 +14,7 @@ from typing import Any, Literal
 from storage.records import PublicRecord
 from storage.vocabulary import Status, Verdict
 from verifier.details import Details, read_details
+from verifier.revocation_exchange import RevocationNeed, read_needs
 from verifier.words import Lang, Words, verdict_words, words_of_record
 
 Kind = Literal["signature", "e_seal", "document_timestamp"]
@@ -81,7 +82,9 @@ class FileAnswer:
     signing order. ``code`` is the verification code of ``document.json``, given only where an
     intact signature covers it. ``qr_codes`` are the texts of the QR codes of an unsigned scan. ``traces``
     are digests like the first that a broken file still names; they vouch for nothing. ``details`` are there
-    where they were asked for.
+    where they were asked for. ``revocation_needs`` are certificates of trusted paths whose revocation is
+    open. ``revocation_used`` are the lists and answers from outside that said something: SHA-256 in hex, and
+    until when (ISO 8601).
     """
 
     readable: bool
@@ -93,6 +96,8 @@ class FileAnswer:
     qr_codes: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
     details: Details | None = None
+    revocation_needs: tuple[RevocationNeed, ...] = ()
+    revocation_used: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def unreadable(cls, code: str, **values: object) -> FileAnswer:
@@ -123,6 +128,8 @@ class FileAnswer:
             qr_codes=tuple(str(text) for text in data["qr_codes"]),
             traces=tuple(str(digest) for digest in data["traces"]),
             details=read_details(data["details"]) if data["details"] is not None else None,
+            revocation_needs=read_needs(data["revocation_needs"]),
+            revocation_used=tuple((str(name), str(until)) for name, until in data["revocation_used"]),
         )
 
 

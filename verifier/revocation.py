@@ -1,255 +1,226 @@
 """Whether a certificate was revoked, and when, by the lists and answers that are at hand.
 
-RFC 5280, 5 and 6.3 (CRL), RFC 6960 (OCSP), ETSI EN 319 102-1, 5.2.5 (freshness). Nothing is fetched.
+RFC 5280, 6.3, RFC 6960, ETSI EN 319 102-1, 5.2.5. Nothing is fetched here: what was fetched outside of the
+sandbox comes in as bytes, and is believed no more than what a file brings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import TypeVar
 
-from cryptography import x509
+from verifier.algorithms import UnknownAlgorithm
+from verifier.ber import BerError
+from verifier.certificate import OCSP_SIGNING, Certificate, same_name
+from verifier.ocsp import Response, read_response
+from verifier.paths import Path, find_paths, is_well_formed
+from verifier.revocation_list import RevocationList, read_revocation_list
+from verifier.revocation_status import EVERY_REASON, Status
 
-from verifier.algorithms import Message, UnknownAlgorithm, check_signature, digest_name, read_mechanism
-from verifier.ber import SEQUENCE, BerError, Element, read_element, read_whole
-from verifier.certificate import (
-    DISTRIBUTION_POINTS,
-    OCSP_SIGNING,
-    Certificate,
-    read_certificate,
-    same_name,
-)
+_Source = TypeVar("_Source", RevocationList, Response)
 
-_DELTA, _ISSUING_POINT = "2.5.29.27", "2.5.29.28"
-_BASIC_RESPONSE = "1.3.6.1.5.5.7.48.1.1"
-# An answer without an end is taken for current this long, as browsers do for lists.
-_USUAL_LIFE = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Status:
-    """What one list or answer says of a certificate; ``revoked_at`` is None where it stands."""
-
-    revoked_at: datetime | None
-    issued: datetime
-    until: datetime
-
-    def is_fresh(self, moment: datetime) -> bool:
-        """Whether it can speak about ``moment``: made later, or not yet replaced by then."""
-        return self.issued >= moment or moment <= self.until
-
-
-class Signed:
-    """A list or answer with its signature: SEQUENCE { content, algorithm, signature, … }."""
-
-    def __init__(self, element: Element) -> None:
-        """Raises `BerError` where it has not that form."""
-        parts = element.expect(SEQUENCE).children
-        if len(parts) < 3:
-            raise BerError("nothing signed")
-        self.content, self._algorithm, self._signature = parts[0], parts[1], parts[2]
-        self.rest = parts[3:]
-        self._checked: dict[bytes, bool] = {}
-
-    def is_signed_by(self, certificate: Certificate) -> bool:
-        """Whether this is the signature of the certificate's key; False where that cannot be computed."""
-        key = certificate.public_key
-        if key not in self._checked:
-            try:
-                used = check_signature(
-                    key, read_mechanism(self._algorithm), self._signature.bits(), Message(self.content.raw)
-                )
-            except (UnknownAlgorithm, BerError, IndexError):
-                used = None
-            self._checked[key] = used is not None
-        return self._checked[key]
-
-
-@dataclass(frozen=True)
-class RevocationList:
-    """A CRL; its entries are searched by the compiled reader, as some have a hundred thousand."""
-
-    signed: Signed
-    parsed: x509.CertificateRevocationList
-    issuer: bytes
-    issued: datetime
-    until: datetime
-    points: Element | None
-    is_partial: bool
-
-    def status(self, certificate: Certificate, issuer: Certificate) -> Status | None:
-        """What it says of a certificate of this issuer; None where it is not the list for it."""
-        if not same_name(self.issuer, certificate.issuer) or not self._is_for(certificate):
-            return None
-        if issuer.key_usage is not None and "crl_sign" not in issuer.key_usage:
-            return None
-        if not self.signed.is_signed_by(issuer):
-            return None
-        entry = self.parsed.get_revoked_certificate_by_serial_number(certificate.serial_number)
-        return Status(entry.revocation_date_utc if entry is not None else None, self.issued, self.until)
-
-    def _is_for(self, certificate: Certificate) -> bool:
-        """Whether its issuing distribution point includes the certificate (RFC 5280, 5.2.5)."""
-        if self.is_partial:
-            return False
-        for part in self.points.children if self.points is not None else ():
-            number = part.tag & 0x1F
-            if number == 0:
-                own = certificate.extensions.get(DISTRIBUTION_POINTS)
-                if own is not None and not any(name in own[1] for name in _leaves(part)):
-                    return False
-            elif number in (1, 2) and any(part.content):
-                if certificate.authority[0] is not (number == 2):
-                    return False
-            elif any(part.content):
-                return False  # only some reasons, indirect, or of attributes: says nothing for certain
-        return True
-
-
-def _leaves(element: Element) -> list[bytes]:
-    if not element.is_constructed:
-        return [element.content]
-    return [leaf for child in element.children for leaf in _leaves(child)]
-
-
-@dataclass(frozen=True)
-class Response:
-    """One BasicOCSPResponse; ``entries`` are its SingleResponses."""
-
-    signed: Signed
-    entries: tuple[Element, ...]
-    certificates: tuple[Certificate, ...]
-    produced: datetime
-
-    def status(self, certificate: Certificate, issuer: Certificate) -> Status | None:
-        """What it says of a certificate of this issuer; None where it is not about it or nobody's."""
-        for entry in self.entries:
-            identifier, state, issued, *more = entry.children
-            if not _is_about(identifier, certificate, issuer):
-                continue
-            if state.tag == 0x82 or not self._is_authorised(issuer):
-                return None  # it does not know the certificate, or nobody may say so
-            revoked = state.children[0].time() if state.tag == 0xA1 else None
-            since = issued.time()
-            until = next((part.children[0].time() for part in more if part.tag == 0xA0), since + _USUAL_LIFE)
-            return Status(revoked, since, until)
-        return None
-
-    def _is_authorised(self, issuer: Certificate) -> bool:
-        """RFC 6960, 4.2.2.2: the issuer itself, or whom it names for this with a certificate of its own."""
-        if self.signed.is_signed_by(issuer):
-            return True
-        return any(
-            self.signed.is_signed_by(responder)
-            and OCSP_SIGNING in (responder.extended_key_usage or ())
-            and responder.not_before <= self.produced <= responder.not_after
-            and same_name(responder.issuer, issuer.subject)
-            and responder.is_issued_by(issuer)
-            for responder in self.certificates
-        )
-
-
-def _is_about(identifier: Element, certificate: Certificate, issuer: Certificate) -> bool:
-    algorithm, name, key, serial = identifier.children[:4]
-    if serial.integer() != certificate.serial_number:
-        return False
-    digest = digest_name(algorithm.children[0].oid())
-    return (
-        Message(issuer.key_bits).digest(digest) == key.octets()
-        and name.octets()
-        in (Message(issuer.subject).digest(digest), Message(certificate.issuer).digest(digest))
-    )  # fmt: skip
-
-
-def read_revocation_list(der: bytes) -> RevocationList:
-    """A CRL.
-
-    Raises:
-        ValueError: it is none, or has not the form that the compiled reader accepts.
-    """
-    signed = Signed(read_element(der))
-    parsed = x509.load_der_x509_crl(read_element(der).raw)
-    points, is_partial = None, False
-    for part in signed.content.children:
-        for extension in part.children[0].children if part.tag == 0xA0 else ():
-            identifier = extension.children[0].oid()
-            if identifier == _DELTA:
-                is_partial = True
-            elif identifier == _ISSUING_POINT:
-                points = read_whole(extension.children[-1].octets())
-    issued = parsed.last_update_utc
-    return RevocationList(
-        signed, parsed, parsed.issuer.public_bytes(), issued,
-        parsed.next_update_utc or issued + _USUAL_LIFE, points, is_partial,
-    )  # fmt: skip
-
-
-def read_response(der: bytes) -> Response:
-    """An OCSP answer, whole or its BasicOCSPResponse alone.
-
-    Raises:
-        BerError: it is none, or a refusal.
-    """
-    outer = read_element(der).expect(SEQUENCE)
-    if outer.children[0].tag == 0x0A:
-        if len(outer.children) < 2:
-            raise BerError("a refusal")
-        kind, value = outer.children[1].children[0].children[:2]
-        if kind.oid() != _BASIC_RESPONSE:
-            raise BerError("another kind of answer")
-        outer = read_whole(value.octets())
-    signed = Signed(outer)
-    fields = [part for part in signed.content.children if part.tag not in (0xA0, 0xA1, 0xA2, 0x82)]
-    certificates = []
-    for part in signed.rest:
-        for each in part.children[0].children if part.tag == 0xA0 else ():
-            certificates.append(read_certificate(each.raw))
-    return Response(signed, fields[1].children, tuple(certificates), fields[0].time())
+# Two clocks that are kept well.
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+_MOST_PATHS = 20
+_DEEPEST = 2
+_UNUSABLE = (ValueError, TypeError, IndexError, UnknownAlgorithm)
 
 
 @dataclass(frozen=True)
 class RevocationData:
-    """Every list and answer at hand, as DER; each is read once, and left out where it cannot be."""
+    """Every list and answer at hand, as DER; each is read once, and left out where it cannot be.
+
+    ``crls`` and ``ocsps`` are what the file brings, ``fetched_crls`` and ``fetched_ocsps`` what was asked
+    for. ``certificates`` may hold those of responders and of issuers of lists; such a one counts where it
+    leads to the same of ``anchors`` as the certificate in question. ``now`` is the time of the check.
+    """
 
     crls: Sequence[bytes] = ()
     ocsps: Sequence[bytes] = ()
+    fetched_crls: Sequence[bytes] = ()
+    fetched_ocsps: Sequence[bytes] = ()
+    certificates: Sequence[Certificate] = ()
+    anchors: Sequence[Certificate] = ()
+    now: datetime | None = None
     _known: dict[tuple[bytes, bytes], tuple[Status, ...]] = field(default_factory=dict, compare=False)
+    _paths: dict[bytes, tuple[Path, ...]] = field(default_factory=dict, compare=False)
+    _under_way: set[bytes] = field(default_factory=set, compare=False)
+    _used: dict[str, datetime] = field(default_factory=dict, compare=False)
 
     def __bool__(self) -> bool:
-        return bool(self.crls or self.ocsps)
+        return bool(self.crls or self.ocsps or self.fetched_crls or self.fetched_ocsps)
 
-    @cached_property
-    def _sources(self) -> tuple[RevocationList | Response, ...]:
-        found: list[RevocationList | Response] = []
-        readers: list[tuple[Callable[[bytes], RevocationList | Response], bytes]] = [
-            *((read_revocation_list, der) for der in dict.fromkeys(self.crls)),
-            *((read_response, der) for der in dict.fromkeys(self.ocsps)),
-        ]
-        for read, der in readers:
-            try:
-                found.append(read(der))
-            except (ValueError, TypeError, IndexError, UnknownAlgorithm):
-                continue  # evidence that cannot be read is none, which lowers trust by itself
-        return tuple(found)
+    @property
+    def used(self) -> dict[str, datetime]:
+        """The SHA-256 in hex of each fetched list or answer that said something, and until when it does."""
+        return dict(self._used)
 
     def statuses(self, certificate: Certificate, issuer: Certificate) -> tuple[Status, ...]:
         """Everything that is said of a certificate."""
         key = certificate.der, issuer.public_key
-        if key not in self._known:
-            found: list[Status] = []
-            for source in self._sources:
+        if key in self._known:
+            return self._known[key]
+        listed = self._by_lists(certificate, issuer)
+        found = [*_complete(listed), *self._by_responses(certificate, issuer)]
+        said = tuple(each for each in found if not self._is_early(each))
+        if not self._under_way:
+            # Within a question about an issuer of lists, that one's own lists have been left out.
+            self._known[key] = said
+        return said
+
+    def is_covered(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Whether the file itself brings what says something of a certificate."""
+        return any(not each.fetched for each in self.statuses(certificate, issuer))
+
+    def _is_early(self, status: Status) -> bool:
+        """A *thisUpdate* that has not come yet makes nothing current; a revocation it tells is believed."""
+        ahead = self.now is not None and status.issued > self.now + _CLOCK_TOLERANCE
+        return ahead and status.revoked_at is None
+
+    @cached_property
+    def _lists(self) -> list[tuple[RevocationList, str | None]]:
+        return _read(read_revocation_list, self.crls, self.fetched_crls)
+
+    @cached_property
+    def _responses(self) -> list[tuple[Response, str | None]]:
+        return _read(read_response, self.ocsps, self.fetched_ocsps)
+
+    def _by_lists(self, certificate: Certificate, issuer: Certificate) -> list[Status]:
+        found = []
+        for crl, fetched in self._lists:
+            if crl.is_delta:
+                continue
+            deltas = [each for each in self._lists if each[0].is_delta_of(crl)]
+            for authority in self._authorities(crl, issuer):
                 try:
-                    status = source.status(certificate, issuer)
-                except (ValueError, IndexError, UnknownAlgorithm):
-                    continue  # as above
-                if status is not None:
-                    found.append(status)
-            self._known[key] = tuple(found)
-        return self._known[key]
+                    status = crl.status(certificate, authority)
+                    if status is not None:
+                        found.append(self._told(status, fetched))
+                    for delta, fetched_delta in deltas:
+                        status = crl.status_with(delta, certificate, authority)
+                        if status is not None:
+                            found.append(self._told(status, fetched, fetched_delta))
+                except _UNUSABLE:
+                    continue  # evidence that cannot be read is none, which lowers trust by itself
+        return found
+
+    def _by_responses(self, certificate: Certificate, issuer: Certificate) -> list[Status]:
+        found = []
+        for response, fetched in self._responses:
+            try:
+                said = response.statuses(certificate, issuer, self._responders, self._was_revoked)
+            except _UNUSABLE:
+                continue  # as above
+            found += [self._told(status, fetched) for status in said]
+        return found
+
+    def _told(self, status: Status, *fetched: str | None) -> Status:
+        for name in fetched:
+            if name is not None:
+                self._used[name] = status.until
+        return replace(status, fetched=any(fetched))
+
+    @cached_property
+    def _responders(self) -> list[Certificate]:
+        return [each for each in self.certificates if OCSP_SIGNING in (each.extended_key_usage or ())]
+
+    def _was_revoked(self, responder: Certificate, issuer: Certificate, moment: datetime) -> bool:
+        # Lists alone: what a responder says of itself says nothing (RFC 6960, 4.2.2.2.1).
+        since = (each.revoked_at for each in self._by_lists(responder, issuer))
+        return any(each is not None and each <= moment for each in since)
+
+    def _authorities(self, crl: RevocationList, issuer: Certificate) -> Iterator[Certificate]:
+        """Whose key may have signed a list about certificates of ``issuer`` (RFC 5280, 6.3.3 (f)).
+
+        The issuer itself, or another that the same anchor vouches for: its other key, or the issuer of an
+        indirect list.
+        """
+        if same_name(crl.issuer, issuer.subject):
+            yield issuer
+        for other in dict.fromkeys((*self.anchors, *self.certificates)):
+            if (
+                other.public_key != issuer.public_key
+                and same_name(crl.issuer, other.subject)
+                and "crl_sign" in (other.key_usage or ())
+                and crl.signed.is_signed_by(other)
+                and self._may_speak_for(other, issuer, crl.issued)
+            ):
+                yield other
+
+    def _may_speak_for(self, other: Certificate, issuer: Certificate, moment: datetime) -> bool:
+        if other.der in self._under_way or len(self._under_way) == _DEEPEST:
+            return False  # its own status would hang on itself, or on ever more of its kind
+        if not other.not_before <= moment <= other.not_after:
+            return False
+        anchors = {path.certificates[-1] for path in self._paths_from(issuer)}
+        self._under_way.add(other.der)
+        try:
+            return any(
+                path.certificates[-1] in anchors
+                and not any(
+                    status.revoked_at is not None and status.revoked_at <= moment
+                    for below, above in path.links
+                    for status in self.statuses(below, above)
+                )
+                for path in self._paths_from(other)
+            )
+        finally:
+            self._under_way.discard(other.der)
+
+    def _paths_from(self, certificate: Certificate) -> tuple[Path, ...]:
+        if certificate.der not in self._paths:
+            found = []
+            for path in find_paths(certificate, self.anchors, self.certificates):
+                try:
+                    if path.is_anchored and is_well_formed(path):
+                        found.append(path)
+                except (BerError, IndexError):
+                    continue  # a path that cannot be read leads nowhere
+                if len(found) == _MOST_PATHS:
+                    break
+            self._paths[certificate.der] = tuple(found)
+        return self._paths[certificate.der]
 
 
-def revoked_since(statuses: Iterable[Status]) -> datetime | None:
-    """The first time that any of them gives; whoever once said "revoked" is not outvoted."""
-    return min((each.revoked_at for each in statuses if each.revoked_at is not None), default=None)
+def _read(
+    read: Callable[[bytes], _Source], brought: Iterable[bytes], fetched: Iterable[bytes]
+) -> list[tuple[_Source, str | None]]:
+    """Each source with the hash by which whoever fetched it knows it; None where the file brought it."""
+    found = []
+    named: dict[bytes, str | None] = dict.fromkeys(brought)
+    for der in fetched:
+        named.setdefault(der, hashlib.sha256(der).hexdigest())
+    for der, name in named.items():
+        try:
+            found.append((read(der), name))
+        except _UNUSABLE:
+            continue  # evidence that cannot be read is none, which lowers trust by itself
+    return found
+
+
+def _complete(listed: Sequence[Status]) -> list[Status]:
+    """What lists for some reasons only say together (RFC 5280, 6.3.3, *reasons_mask*).
+
+    "Revoked" stands by itself. "Not revoked" needs lists for every reason, and is as old as the oldest.
+    """
+    whole = [each for each in listed if each.reasons == EVERY_REASON or each.revoked_at is not None]
+    latest: dict[frozenset[int], Status] = {}
+    for each in listed:
+        if each.reasons != EVERY_REASON and each.revoked_at is None:
+            known = latest.get(each.reasons)
+            latest[each.reasons] = each if known is None or each.issued > known.issued else known
+    parts = list(latest.values())
+    if parts and frozenset().union(*(each.reasons for each in parts)) == EVERY_REASON:
+        whole.append(
+            Status(
+                None,
+                min(each.issued for each in parts),
+                min(each.until for each in parts),
+                fetched=any(each.fetched for each in parts),
+            )
+        )
+    return whole

@@ -32,6 +32,7 @@ from verifier.fork_server import FORKED, READY, WITHOUT_FILTER
 from verifier.page_pictures import PagePictures
 from verifier.picture_stream import Album
 from verifier.report import FileAnswer
+from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
 
 _Result = TypeVar("_Result")
 
@@ -139,18 +140,24 @@ class Sandbox:
         moment: datetime,
         password: str | None = None,
         in_detail: bool = False,
+        revocation: RevocationAnswers = NO_ANSWERS,
+        seconds: float | None = None,
     ) -> FileAnswer:
         """What a file shows by itself; a file that breaks a limit is unreadable with the finding ``LIMIT``.
+
+        ``revocation`` is judged beside what the file brings; ``seconds`` bounds waiting and check together.
 
         Raises:
             SandboxBusy: too many files are being checked.
             Misconfigured: the filter cannot be built here.
             Unavailable: the server cannot be started, or died twice.
         """
-        with self._place_in_line():
+        end = None if seconds is None else monotonic() + seconds
+        with self._place_in_line(None if seconds is None else min(self._patience, seconds)):
+            wall = self._wall if end is None else min(self._wall, max(end - monotonic(), 0.0))
             answer = self._run(
-                Job.of(pdf, anchors, moment, password, in_detail=in_detail),
-                lambda reading, end_child: _collect(reading, end_child, self._wall),
+                Job.of(pdf, anchors, moment, password, revocation, in_detail=in_detail),
+                lambda reading, end_child: _collect(reading, end_child, wall),
             )
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 
@@ -288,6 +295,8 @@ class OneShotSandbox:
         moment: datetime,
         password: str | None = None,
         in_detail: bool = False,
+        revocation: RevocationAnswers = NO_ANSWERS,
+        seconds: float | None = None,
     ) -> FileAnswer:
         """What a file shows by itself; see `Sandbox.inspect_now`.
 
@@ -299,8 +308,8 @@ class OneShotSandbox:
         # What draws pages is needed for a scan, and to see whether something later covers what was signed.
         self._load(scans=b"/ByteRange" not in pdf or pdf.count(b"%%EOF") > 1)
         answer = self._run(
-            Job.of(pdf, anchors, moment, password, in_detail=in_detail),
-            lambda reading, end_child: _collect(reading, end_child, self._wall),
+            Job.of(pdf, anchors, moment, password, revocation, in_detail=in_detail),
+            lambda reading, end_child: _collect(reading, end_child, min(self._wall, seconds or self._wall)),
         )
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 

@@ -16,8 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from storage.records import Issuer
 from storage.vocabulary import Misconfigured
+from verifier.revocation_addresses import read_addresses
 
-_AS_JSON = ("other_hosts", "official_hosts", "proxies")
+_AS_JSON = ("other_hosts", "official_hosts", "proxies", "revocation_addresses")
 
 
 class VerifierSettings(BaseSettings):
@@ -36,6 +37,9 @@ class VerifierSettings(BaseSettings):
     public_url: str = Field(default="http://127.0.0.1:8000", description="address of these pages")
     other_hosts: tuple[str, ...] = Field(default=(), description="earlier hosts of our QR codes")
     trust: Path | None = Field(default=None, description="folder of root certificates; DATA/trust if unset")
+    revocation_addresses: tuple[str, ...] = Field(
+        default=(), description="where revocation may be asked for: addresses of authorities, as JSON"
+    )
     regency: str = Field(default="Kabupaten", description="whose service this is, as people know it")
     zone: str = Field(default="Asia/Jakarta", description="time zone of answers that no document has one for")
     contact_agency: str = Field(default="", description="who answers questions from the public")
@@ -127,6 +131,7 @@ def _check_together(settings: VerifierSettings) -> None:
     except ValueError as error:
         raise Misconfigured("ABSAH_PROXIES has to be a list of addresses or networks.") from error
     check_public_url(settings.public_url)
+    read_addresses(settings.revocation_addresses)
     if not settings.development and urlsplit(settings.public_url).scheme != "https":
         raise Misconfigured("In production ABSAH_PUBLIC_URL has to begin with https://.")
     if settings.metrics_port == settings.port:

@@ -31,6 +31,7 @@ from verifier.cms import MALFORMED, CmsAnswer
 from verifier.pdf_structure import SignedRange
 from verifier.report import Indication, Kind, Level, Observation, SignatureReport
 from verifier.revocation import RevocationData
+from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
 from verifier.signature_fields import SignatureField
 from verifier.store import Store
 from verifier.subfilters import CADES, TIME_STAMP, judge_contents
@@ -178,10 +179,13 @@ def read_evidence(
     *,
     vri_keys: Sequence[str] = (),
     data_end: int | None = None,
+    revocation: RevocationAnswers = NO_ANSWERS,
+    moment: datetime | None = None,
 ) -> Evidence:
     """Certificates and revocation data of the DSS (EN 319 142-1, 5.4.2) and of every CMS and token.
 
     ``vri_keys`` are the keys of its /VRI, ``data_end`` is where the revision ends that first brought it.
+    ``revocation`` is what the file does not bring, ``moment`` the time of the check.
     """
     certificates: dict[Certificate, None] = {}
     crls, ocsps = list(store.crls), list(store.ocsps)
@@ -193,13 +197,17 @@ def read_evidence(
             crls += [*answer.crls, *answer.signed.crls, *answer.unsigned.crls]
             ocsps += [*answer.ocsps, *answer.signed.ocsps, *answer.unsigned.ocsps]
     certificates.update(dict.fromkeys(read_certificates(store.certificates)))
+    readable = tuple(each for each in certificates if is_readable(each))
     return Evidence(
         anchors,
-        tuple(each for each in certificates if is_readable(each)),
-        RevocationData(tuple(dict.fromkeys(crls)), tuple(dict.fromkeys(ocsps))),
+        readable,
+        RevocationData(
+            tuple(dict.fromkeys(crls)), tuple(dict.fromkeys(ocsps)), revocation.crls, revocation.ocsps,
+            certificates=readable, anchors=anchors, now=moment,
+        ),
         tuple(vri_keys),
         data_end,
-    )
+    )  # fmt: skip
 
 
 def judge_vri(signatures: Sequence[Signature], evidence: Evidence, findings: list[Observation]) -> None:

@@ -34,9 +34,9 @@ from trusted_lists import (
 )
 
 from storage.records import Issuer
+from verifier.fetch import FetchRefused, fetch, is_public
 from verifier.health import health_router
 from verifier.parts import PublicParts
-from verifier.trust.fetch import FetchRefused, fetch, is_public
 from verifier.trust.folder import KeptList, read_trust
 from verifier.trust.keeping import TrustRefused, keep_list, remove_list
 from verifier.trust.trusted_list import NotATrustedList, read_trusted_list

@@ -286,7 +286,6 @@ def test_lists_and_answers_of_others_say_nothing() -> None:
         evidence(crls=[crl(root(), revoked)]),
         evidence(impostor, crls=[crl(impostor, revoked)]),
         evidence(crls=[crl(issuer(), revoked, points=points(only_contains_ca_certs=True))]),
-        evidence(crls=[crl(issuer(), revoked, points=points(indirect_crl=True))]),
         evidence(crls=[crl(issuer(), revoked, delta=True)]),
         evidence(crls=[b"\x30\x00", b"garbage", b""], ocsps=[b"\x30\x03\x0a\x01\x06", b"\xff", b""]),
         evidence(

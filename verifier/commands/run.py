@@ -8,13 +8,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from storage.vocabulary import Misconfigured
-from verifier.check import Inspector, Lookup, check
+from verifier.check import Lookup, check
 from verifier.commands.inputs import Input, NotChecked, read
+from verifier.inspection import Inspector
 from verifier.report import FileAnswer, Observation, Report
 from verifier.verdict import conclude
 from verifier.words import Lang
+
+if TYPE_CHECKING:
+    from verifier.revocation_source import RevocationSource
 
 # Up to so many files, a fork of this process is quicker than the start of a server that forks for them.
 _FEW = 3
@@ -24,7 +29,7 @@ _FEW = 3
 class Conditions:
     """What is the same for every file; ``complain`` is told what the operator has to mend.
 
-    ``in_detail`` as in `verifier.check.check`.
+    ``in_detail`` as in `verifier.check.check`. ``revocation`` is None where no address may be asked.
     """
 
     lookup: Lookup | None
@@ -35,6 +40,7 @@ class Conditions:
     more: tuple[Observation, ...]
     complain: Callable[[str], None]
     in_detail: bool = False
+    revocation: RevocationSource | None = None
 
 
 def check_all(inputs: Sequence[Input], conditions: Conditions, jobs: int) -> Iterator[Report]:
@@ -44,7 +50,8 @@ def check_all(inputs: Sequence[Input], conditions: Conditions, jobs: int) -> Ite
     """
     from verifier.sandbox import OneShotSandbox, Sandbox
 
-    if len(inputs) <= _FEW:
+    # Where addresses may be asked, this process has threads, which must not be forked.
+    if len(inputs) <= _FEW and conditions.revocation is None:
         one_shot = OneShotSandbox()
         for item in inputs:
             yield _check(item, conditions, one_shot)
@@ -75,6 +82,7 @@ def _check(item: Input, conditions: Conditions, sandbox: Inspector) -> Report:
             lookup=conditions.lookup,
             anchors=conditions.anchors,
             sandbox=sandbox,
+            revocation=conditions.revocation,
             now=datetime.now(UTC),
             lang=conditions.lang,
             password=conditions.password,

@@ -147,7 +147,7 @@ def list_add(place: Place, source: str, by: str | None, fingerprints: tuple[str,
     The fingerprint is that of the certificate that signs the list. Call it again for a newer list of the
     same territory: an older one never takes its place.
     """
-    from verifier.trust.fetch import fetch
+    from verifier.fetch import fetch
     from verifier.trust.keeping import keep_list
     from verifier.trust.trusted_list import read_trusted_list
 

@@ -53,6 +53,7 @@ def files_router(parts: PublicParts, site: Site) -> APIRouter:
             lookup=parts.lookup,
             anchors=parts.anchors,
             sandbox=parts.sandbox,
+            revocation=parts.revocation,
             now=site.clock(),
             lang=lang,
             password=upload.password,
@@ -94,8 +95,9 @@ def files_router(parts: PublicParts, site: Site) -> APIRouter:
     ) -> Response:
         """Whether a file is what was signed, by whom, and whether the document is in force.
 
-        Any signed PDF can be checked, also one that was not issued here. Nothing that a file names is
-        ever opened or fetched. Sentences follow `?lang=` or `Accept-Language`; Indonesian is the default.
+        Any signed PDF can be checked, also one that was not issued here. Nothing that a file names is opened
+        or fetched, but for revocation at addresses that the operator lists. Sentences follow `?lang=` or
+        `Accept-Language`; Indonesian is the default.
         """
         lang = data_language(request)
         answer, _, _ = await checked(request, lang, in_detail=report is not None)
