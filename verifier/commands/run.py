@@ -79,7 +79,7 @@ def _check(item: Input, conditions: Conditions, sandbox: Inspector) -> Report:
             more=conditions.more,
         )
     except NotChecked as error:
-        return _failed(item, error.observations, conditions.lang, started, sha256=error.sha256)
+        return _failed(item, error.observations, conditions.lang, started)
     except Misconfigured as error:
         conditions.complain(error.message)
         return _failed(item, (Observation("SANDBOX_UNAVAILABLE"),), conditions.lang, started, ours=True)
@@ -95,7 +95,6 @@ def _failed(
     started: float,
     *,
     ours: bool = False,
-    sha256: str = "",
 ) -> Report:
     """The report about a file that was not opened: through its fault (unreadable) or ours (unavailable)."""
     return conclude(
@@ -106,7 +105,7 @@ def _failed(
         now=datetime.now(UTC),
         lang=lang,
         name=item.name,
-        sha256=sha256,
+        sha256="",
         more=tuple(reasons) if ours else (),
         elapsed_ms=round((perf_counter() - started) * 1000, 2),
     )
