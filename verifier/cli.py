@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from verifier.check import Lookup
-    from verifier.commands.run import Conditions
-    from verifier.report import Report
+    from verifier.commands.inputs import Input
+    from verifier.commands.pictures import PictureFolder
+    from verifier.commands.run import Conditions, Workers
+    from verifier.report import Finding, Report
     from verifier.words import Lang
+
+_Answer = TypeVar("_Answer")
 
 _HELP = """Check signed PDFs: is the file what was signed, by whom, and is the document in force?
 
@@ -34,6 +38,7 @@ Examples:
   absah verify *.pdf --json                  one JSON object per line
   absah verify arsip/ --csv > hasil.csv      for a spreadsheet
   absah verify arsip/ --html hasil.html      a page to keep or print
+  absah verify surat.pdf --pages gambar/     pictures of the pages that changed after they were signed
   curl -s URL | absah verify -               what comes through a pipe
   absah verify izin.pdf --lang en            in English
   absah verify surat.pdf --trust root.pem    trust only this root certificate
@@ -89,6 +94,12 @@ def read_place() -> Place:
     help="Also write a page with all answers, to keep or print.",
 )
 @click.option(
+    "--pages",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Write the pages that look other than when they were signed into FOLDER, in both states, as PNG.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     help="How many files are checked at once; as many as there are processors if left out.",
@@ -108,6 +119,7 @@ def verify(
     as_json: bool,
     as_csv: bool,
     html: Path | None,
+    pages: Path | None,
     jobs: int | None,
     trust: tuple[Path, ...],
     offline: bool,
@@ -118,7 +130,7 @@ def verify(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other.")
     try:
-        status = _verify(files, as_json, as_csv, html, jobs, trust, offline, password, lang)
+        status = _verify(files, as_json, as_csv, html, pages, jobs, trust, offline, password, lang)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _stop(lang)
@@ -135,29 +147,96 @@ def _verify(
     as_json: bool,
     as_csv: bool,
     html: Path | None,
+    pages: Path | None,
     jobs: int | None,
     trust: tuple[Path, ...],
     offline: bool,
     password: str | None,
     lang: Lang,
 ) -> int:
-    from verifier.commands.inputs import gather
-    from verifier.commands.run import check_all
+    from verifier.commands.inputs import gather, read_pipe
+    from verifier.commands.run import Workers, check_all, check_and_draw_all
     from verifier.commands.words import LABELS
-    from verifier.without_http import leave_out_http_client
 
-    leave_out_http_client()
     conditions = _conditions(trust, offline, password, lang)
+    folder = _picture_folder(pages)
     inputs, passed_over = gather(files)
+    if folder is not None:
+        inputs = [read_pipe(item) for item in inputs]
     if passed_over:
         click.echo(LABELS[lang]["passed_over"].format(count=passed_over), err=True)
-    reports: Iterable[Report] = check_all(inputs, conditions, jobs or os.cpu_count() or 1)
-    if len(inputs) > 1 and sys.stderr.isatty():
-        from verifier.commands.progress import with_progress
+    many = len(inputs) > 1
+    with Workers(len(inputs), jobs or os.cpu_count() or 1) as workers:
+        # An answer for a program or for paper is written once, and whole; a person has the verdict first.
+        reports: Iterable[Report]
+        if folder is not None and (as_json or as_csv or html is not None):
+            reports = check_and_draw_all(inputs, conditions, workers, folder)
+            folder = None
+        else:
+            reports = check_all(inputs, conditions, workers)
+        reports = _with_progress(reports, len(inputs), LABELS[lang]["checking"])
+        checked: list[tuple[Input, Report]] = []
+        if folder is not None:
+            reports = _kept(inputs, reports, checked)
+        with _page(html, lang, len(inputs)) as reports_on_page:
+            status = _write(reports_on_page(reports), as_json=as_json, as_csv=as_csv, many=many)
+        if folder is not None:
+            sys.stdout.flush()
+            _draw(inputs, checked, conditions, workers, folder)
+    return status
 
-        reports = with_progress(reports, len(inputs), LABELS[lang]["checking"])
-    with _page(html, lang, len(inputs)) as reports_on_page:
-        return _write(reports_on_page(reports), as_json=as_json, as_csv=as_csv, many=len(inputs) > 1)
+
+def _with_progress(answers: Iterable[_Answer], count: int, words: str) -> Iterable[_Answer]:
+    if count <= 1 or not sys.stderr.isatty():
+        return answers
+    from verifier.commands.progress import with_progress
+
+    return with_progress(answers, count, words)
+
+
+def _kept(
+    inputs: Sequence[Input], reports: Iterable[Report], kept: list[tuple[Input, Report]]
+) -> Iterator[Report]:
+    """The same reports; those of files whose pages may look different are kept beside."""
+    from verifier.commands.pictures import may_look_different
+
+    for item, report in zip(inputs, reports, strict=True):
+        if len(inputs) == 1 or may_look_different(report):
+            kept.append((item, report))
+        yield report
+
+
+def _draw(
+    inputs: Sequence[Input],
+    checked: Sequence[tuple[Input, Report]],
+    conditions: Conditions,
+    workers: Workers,
+    folder: PictureFolder,
+) -> None:
+    """Behind the verdicts, the pictures."""
+    from verifier.commands.run import draw_all
+    from verifier.commands.text import print_findings, print_pages
+    from verifier.commands.words import LABELS
+
+    drawn: Iterable[tuple[Report, tuple[Finding, ...]]] = draw_all(checked, conditions, workers, folder)
+    if len(inputs) == 1:
+        for _, findings in drawn:
+            print_findings(findings)
+        return
+    drawn = _with_progress(drawn, len(checked), LABELS[conditions.lang]["drawing"])
+    print_pages(drawn, len(inputs) - len(checked), conditions.lang)
+
+
+def _picture_folder(folder: Path | None) -> PictureFolder | None:
+    if folder is None:
+        return None
+    from storage.vocabulary import Misconfigured
+    from verifier.commands.pictures import PictureFolder
+
+    try:
+        return PictureFolder(folder)
+    except Misconfigured as error:
+        _refuse(error.message)
 
 
 def _write(reports: Iterable[Report], *, as_json: bool, as_csv: bool, many: bool) -> int:

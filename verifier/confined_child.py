@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import logging
 import os
 import signal
 import struct
@@ -90,9 +89,6 @@ def load_libraries(*, scans: bool) -> None:
     """Import all that a child needs, since it cannot open a file; ``scans`` also what reads pictures."""
     from verifier import by_file, page_pictures, picture_stream, preload, scan
 
-    # Warnings of the libraries about strangers' files are findings, not log lines.
-    for name in ("pyhanko", "pyhanko_certvalidator"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     preload.load_lazy_modules()
     if scans:
         scan.preload()

@@ -1,7 +1,7 @@
 """The fork server of the sandbox: ``python -m verifier.fork_server``, started by `verifier.sandbox`.
 
-A fresh program: no environment, no secrets, no descriptor but the socket on 0. It loads pyHanko once and
-forks a child for each file. It never opens a file of a stranger itself, and never reads from a child.
+A fresh program: no environment, no secrets, no descriptor but the socket on 0. It loads the libraries once
+and forks a child for each file. It never opens a file of a stranger itself, and never reads from a child.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from storage.vocabulary import Misconfigured
 from verifier.confined_child import load_libraries, run_confined
 from verifier.confinement import build_filter, die_with_parent, load_libc
-from verifier.without_http import leave_out_http_client
+from verifier.rehearsal import rehearse
 
 READY = b"R"
 FORKED = b"F"
@@ -30,13 +30,9 @@ def main() -> int:
     die_with_parent(libc)
     # Children end unseen: the kernel takes them away, and the parent sees the end of their pipe.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    leave_out_http_client()
     try:
         program = None if WITHOUT_FILTER in sys.argv else build_filter()
         load_libraries(scans=True)
-        # Imported late: the libraries must not be loaded before the HTTP client is left out.
-        from verifier.rehearsal import rehearse
-
         rehearse()
     except Misconfigured as error:
         control.send(f"{error.code} {error.message}".encode())

@@ -29,7 +29,7 @@ from storage.vocabulary import Misconfigured, Unavailable
 from verifier.confined_child import MAXIMUM_RESULT_BYTES, Job, PictureJob, load_libraries, run_confined
 from verifier.confinement import build_filter, load_libc
 from verifier.fork_server import FORKED, READY, WITHOUT_FILTER
-from verifier.page_pictures import PagePictures
+from verifier.page_pictures import PagePair, PagePictures
 from verifier.picture_stream import Album
 from verifier.report import FileAnswer
 
@@ -141,18 +141,26 @@ class Sandbox:
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 
     def draw_now(
-        self, pdf: bytes, *, field: str, password: str | None = None, seconds: float = PICTURE_SECONDS
+        self,
+        pdf: bytes,
+        *,
+        field: str,
+        password: str | None = None,
+        seconds: float = PICTURE_SECONDS,
+        keep: Callable[[PagePair], None] | None = None,
     ) -> PagePictures:
         """The pages that look other than in the state that the signature ``field`` covers.
 
         `verifier.page_pictures.field_to_compare` says which one that should be. A page that takes too long or
-        breaks a limit is a finding, and the next one is drawn; after ``seconds`` in all it ends.
+        breaks a limit is a finding, and the next one is drawn; after ``seconds`` in all it ends. With
+        ``keep``, each page that differs is handed to it as soon as it is drawn, any number of them, and the
+        answer has none; what ``keep`` raises ends the drawing.
 
         Raises:
             SandboxBusy, Misconfigured, Unavailable: as `inspect_now`; a place is waited for one second.
         """
         with self._place_in_line(min(self._patience, _PICTURE_PATIENCE)):
-            return _fill_album(pdf, field, password, seconds, self._run)
+            return _fill_album(pdf, password, seconds, self._run, Album(field, keep))
 
     @contextmanager
     def _place_in_line(self, patience: float | None = None) -> Iterator[None]:
@@ -285,7 +293,13 @@ class OneShotSandbox:
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 
     def draw_now(
-        self, pdf: bytes, *, field: str, password: str | None = None, seconds: float = PICTURE_SECONDS
+        self,
+        pdf: bytes,
+        *,
+        field: str,
+        password: str | None = None,
+        seconds: float = PICTURE_SECONDS,
+        keep: Callable[[PagePair], None] | None = None,
     ) -> PagePictures:
         """The pages that look other than when they were signed; see `Sandbox.draw_now`.
 
@@ -293,7 +307,7 @@ class OneShotSandbox:
             Misconfigured: the filter cannot be built here.
         """
         self._load(scans=True)
-        return _fill_album(pdf, field, password, seconds, self._run)
+        return _fill_album(pdf, password, seconds, self._run, Album(field, keep))
 
     def _load(self, *, scans: bool) -> None:
         # Everything is loaded here and not before: a file that the register knows never comes this far.
@@ -368,20 +382,23 @@ def _collect(reading: int, end_child: Callable[[], None], wall_seconds: float) -
 
 def _fill_album(
     pdf: bytes,
-    field: str,
     password: str | None,
     seconds: float,
     run: Callable[[PictureJob, _Collect[Album]], Album | None],
+    album: Album,
 ) -> PagePictures:
-    """Child after child, each beginning behind the page of which the one before died."""
-    album = Album(field)
+    """Child after child, each beginning behind the page where the one before paused, or of which it died."""
     deadline = monotonic() + seconds
 
     def collect(reading: int, end_child: Callable[[], None]) -> Album | None:
-        return _collect_pictures(reading, end_child, album, deadline)
+        try:
+            return _collect_pictures(reading, end_child, album, deadline)
+        except BaseException:
+            end_child()
+            raise
 
     while not album.complete:
-        if run(PictureJob(pdf, field, password, album.done), collect) is None:
+        if run(PictureJob(pdf, album.field, password, album.done), collect) is None:
             album.skip_page()
         if not album.complete and monotonic() >= deadline:
             album.stop()
@@ -395,7 +412,7 @@ def _collect_pictures(
     album.begin()
     poll = select.poll()
     poll.register(reading, select.POLLIN)
-    while not album.complete:
+    while not (album.complete or album.paused):
         left = deadline - monotonic()
         if left <= 0:
             album.stop()

@@ -204,7 +204,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "xref bomb": (lambda: xref_stream_bomb(hidden=False), {"LIMIT"}),
     "hidden xref bomb": (xref_stream_bomb, {"LIMIT"}),
     "deep nesting": (deep_nesting, {"DAMAGED", "LIMIT"}),
-    "deep form": (deep_form, {"DAMAGED", "LIMIT"}),
+    "deep form": (deep_form, {"DAMAGED", "LIMIT", "NO_SIGNATURE"}),
     "circular fields": (circular_fields, {"DAMAGED", "NO_SIGNATURE"}),
     "40 MB contents": (huge_contents, {"LIMIT", "BAD_SIGNATURE"}),
     "100 000 signature fields": (form_with_many_fields, {"LIMIT"}),

@@ -1,4 +1,4 @@
-"""What a file is that is no PDF: the function, the library, the sandbox, the page and its API say the same."""
+"""What a file is that is no PDF: function, library, sandbox, page and API all say the same."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verifier.report import Observation
@@ -19,11 +19,15 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Input:
-    """One file to check: its name as it was given, and why it cannot be, where that is known already."""
+    """One file to check: its name as it was given, and why it cannot be, where that is known already.
+
+    ``content`` is that of a pipe which was read already.
+    """
 
     name: str
     path: Path | None
     problem: tuple[Observation, ...] = ()
+    content: bytes | None = None
 
 
 class NotChecked(Exception):
@@ -83,6 +87,8 @@ def read(item: Input) -> bytes:
     """
     if item.problem:
         raise NotChecked(*item.problem)
+    if item.content is not None:
+        return item.content
     if item.path is None:
         return _of_pipe()
     try:
@@ -100,6 +106,16 @@ def read(item: Input) -> bytes:
             return file.read(MAXIMUM_BYTES)
         except OSError as error:
             raise NotChecked(Observation("FILE_NOT_READABLE")) from error
+
+
+def read_pipe(item: Input) -> Input:
+    """The same with its content if it is a pipe, so that it can be read more than once."""
+    if item.path is not None or item.problem:
+        return item
+    try:
+        return replace(item, content=_of_pipe())
+    except NotChecked as error:
+        return replace(item, problem=error.observations)
 
 
 def _of_pipe() -> bytes:
