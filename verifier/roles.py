@@ -7,7 +7,7 @@ page content at the same time is page content.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Reference, Stream, TooMuch
@@ -20,8 +20,7 @@ Kind = Literal[
 _MOST_OBJECTS = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(NamedTuple):
     """What an object is for; ``owner`` is the number of the field or page that it belongs to."""
 
     kind: Kind
@@ -29,6 +28,7 @@ class Role:
 
 
 OTHER = Role("other")
+_FIELD, _FIELDS, _PAGES, _RESOURCES = Role("field"), Role("fields"), Role("pages"), Role("resources")
 
 _FROM_CATALOG: dict[str, Kind] = {
     "AcroForm": "form", "Pages": "pages", "DSS": "store", "Metadata": "metadata",
@@ -64,6 +64,7 @@ class _Walk:
         self._document = document
         self._map = Map()
         self._waiting: list[tuple[Reference, Role, int | None]] = []
+        self._links: dict[tuple[int, Role], tuple[Any, list[tuple[Reference, Role]]]] = document.file.links
         self._pages = {
             reference.number: index
             for index, (reference, _) in enumerate(document.pages())
@@ -85,37 +86,56 @@ class _Walk:
 
     def _meet(self, value: Any, role: Role, page: int | None) -> None:
         """Look through a direct value; what it refers to waits for its turn, with its role."""
-        if isinstance(value, Reference):
-            self._waiting.append((value, role, page))
-        elif isinstance(value, dict | list | Stream):
-            self._inside(value, role, page)
+        self._waiting.extend((reference, below, page) for reference, below in _links(value, role))
 
     def _enter(self, reference: Reference, role: Role, page: int | None) -> None:
+        number = reference.number
         value = self._document.object(reference)
-        role = _own(value, reference.number) or role
+        role = _own(value, number) or role
         if role.kind in ("field", "annotation") and isinstance(value, dict):
-            role = Role(role.kind, reference.number)
+            role = Role(role.kind, number)
         if role.kind == "page":
-            page = self._pages.get(reference.number, page)
+            page = self._pages.get(number, page)
         if page is not None:
-            self._map.page_of.setdefault(reference.number, page)
-        known = self._map.roles.setdefault(reference.number, set())
+            self._map.page_of.setdefault(number, page)
+        known = self._map.roles.setdefault(number, set())
         if role in known:
             return
         known.add(role)
-        self._inside(value, role, page)
+        if not isinstance(value, dict | list | Stream):
+            return
+        # The states of a file share what was parsed, so most of them is looked through once for all.
+        key = (id(value), role)
+        links = self._links.get(key)
+        if links is None:
+            links = self._links[key] = (value, _links(value, role))
+        for below, its_role in links[1]:
+            self._waiting.append((below, its_role, page))
 
-    def _inside(self, value: Any, role: Role, page: int | None) -> None:
-        if isinstance(value, list):
-            for item in value:
-                self._meet(item, _of_item(role), page)
-        elif isinstance(value, Stream):
-            self._inside(value.dictionary, role, page)
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                below = _of_key(role, key, value)
-                if below is not None:
-                    self._meet(item, below, page)
+
+def _links(value: Any, role: Role) -> list[tuple[Reference, Role]]:
+    """Every reference in a value of that role, with the role of what it refers to."""
+    found: list[tuple[Reference, Role]] = []
+    _collect(value, role, found)
+    return found
+
+
+def _collect(value: Any, role: Role, found: list[tuple[Reference, Role]]) -> None:
+    if isinstance(value, Reference):
+        found.append((value, role))
+    elif isinstance(value, list):
+        below = _of_item(role)
+        for item in value:
+            if isinstance(item, Reference | list | dict):
+                _collect(item, below, found)
+    elif isinstance(value, dict | Stream):
+        items = value.dictionary if isinstance(value, Stream) else value
+        for key, item in items.items():
+            # What can hold no reference needs no role; a reference is itself a tuple.
+            if isinstance(item, Reference | list | dict):
+                role_below = _of_key(role, key)
+                if role_below is not None:
+                    _collect(item, role_below, found)
 
 
 def _own(value: Any, number: int) -> Role | None:
@@ -126,7 +146,7 @@ def _own(value: Any, number: int) -> Role | None:
     if kind == "Page":
         return Role("page", number)
     if kind == "Pages":
-        return Role("pages")
+        return _PAGES
     if kind == "Catalog":
         return Role("catalog")
     if value.get("Subtype") == "Widget" or ("FT" in value and "T" in value):
@@ -139,34 +159,32 @@ def _own(value: Any, number: int) -> Role | None:
 def _of_item(role: Role) -> Role:
     if role.kind == "annotations":
         return Role("annotation", role.owner)
-    if role.kind == "fields":
-        return Role("field")
-    return role
+    return _FIELD if role.kind == "fields" else role
 
 
-def _of_key(role: Role, key: str, value: dict[str, Any]) -> Role | None:
+def _of_key(role: Role, key: str) -> Role | None:
     """The role of what stands under a key; None where the key leads back to what is met elsewhere."""
     kind = role.kind
+    if kind == "structure":
+        return None if key in ("Pg", "Obj", "P") else role
     if kind == "catalog":
         return Role(_FROM_CATALOG.get(key, "other"))
     if kind == "form":
-        return {"Fields": Role("fields"), "DR": Role("resources")}.get(key, OTHER)
-    if kind == "field":
-        return None if key in _BACK else _below_field(role, key)
-    if kind == "page":
-        return None if key in _BACK else Role("annotations", role.owner) if key == "Annots" else OTHER
-    if kind == "pages":
-        return None if key in _BACK else Role("pages") if key == "Kids" else OTHER
-    if kind == "annotation":
-        return None if key in _BACK else OTHER
-    if kind == "structure":
-        return None if key in ("Pg", "Obj", "P") else role
+        return _FIELDS if key == "Fields" else _RESOURCES if key == "DR" else OTHER
     if kind in ("value", "appearance", "resources", "store", "metadata", "extensions", "information"):
         return role
-    return None if key in _BACK else OTHER
+    if key in _BACK:
+        return None
+    if kind == "field":
+        return _below_field(role, key)
+    if kind == "page":
+        return Role("annotations", role.owner) if key == "Annots" else OTHER
+    if kind == "pages":
+        return _PAGES if key == "Kids" else OTHER
+    return OTHER
 
 
 def _below_field(role: Role, key: str) -> Role:
     if key in ("AP", "V"):
         return Role("appearance" if key == "AP" else "value", role.owner)
-    return Role("field") if key == "Kids" else OTHER
+    return _FIELD if key == "Kids" else OTHER

@@ -35,6 +35,8 @@ class File:
         self._documents: dict[int, Document] = {}
         self._sections: Sections = {}
         self._decryptions: dict[tuple[Any, ...], Decryption] = {}
+        # Of `verifier.roles`, for all states of the file; by identity, so it keeps what it speaks of alive.
+        self.links: dict[Any, Any] = {}
 
     def __len__(self) -> int:
         return len(self.data)
