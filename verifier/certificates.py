@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from verifier.algorithms import UnknownAlgorithm, Weakness
+from verifier.anchor_sets import MOST_SETS
 from verifier.ber import BerError
 from verifier.certificate import TIME_STAMPING, Certificate, name_attributes, read_certificate
-from verifier.paths import Path, find_paths, is_well_formed, weakness_of_path
+from verifier.paths import AnchorIndex, Path, find_paths, is_well_formed, weakness_of_path
 from verifier.report import Kind, Trust, printable
 from verifier.revocation import RevocationData, revoked_since
 from verifier.trust.terms import UNLIMITED, Purpose, Terms, read_terms
@@ -72,11 +73,15 @@ class Evidence:
     data_end: int | None = None
     _paths: dict[bytes, tuple[Path, ...]] = field(default_factory=dict, compare=False)
 
+    @cached_property
+    def _index(self) -> AnchorIndex:
+        return AnchorIndex.of(self.anchors)
+
     def paths(self, certificate: Certificate) -> tuple[Path, ...]:
         """The paths from a certificate, built once."""
         if certificate.der not in self._paths:
             found = []
-            for path in find_paths(certificate, self.anchors, self.certificates):
+            for path in find_paths(certificate, self._index, self.certificates):
                 found.append(path)
                 if len(found) == _MOST_PATHS:
                     break
@@ -109,12 +114,16 @@ def load_anchors(encoded: Sequence[bytes]) -> tuple[Anchor, ...]:
     Raises:
         ValueError: one of them is not a certificate, or its terms make no sense.
     """
-    return tuple(anchor for data in encoded for anchor in _load_anchors(bytes(data)))
+    return _load_set(tuple(encoded))
 
 
-@lru_cache(maxsize=64)
-def _load_anchors(data: bytes) -> tuple[Anchor, ...]:
+@lru_cache(maxsize=MOST_SETS)
+def _load_set(encoded: tuple[bytes, ...]) -> tuple[Anchor, ...]:
     # Remembered with all that has been read of them: anchors come from our settings, never from a file.
+    return tuple(anchor for data in encoded for anchor in _read_anchors(data))
+
+
+def _read_anchors(data: bytes) -> tuple[Anchor, ...]:
     found, before = [], 0
     for match in _PEM.finditer(data):
         found.append((base64.b64decode(match[1]), read_terms(data[before : match.start()])))
@@ -133,7 +142,7 @@ def is_readable(certificate: Certificate) -> bool:
         _ = certificate.not_before, certificate.not_after, certificate.extensions, certificate.key_bits
         _ = certificate.authority, certificate.key_usage, certificate.key_identifier
         _ = certificate.issuer_key_identifier, certificate.extended_key_usage
-        _ = name_attributes(certificate.subject), name_attributes(certificate.issuer)
+        _ = certificate.name, name_attributes(certificate.subject), name_attributes(certificate.issuer)
     except (BerError, IndexError, UnknownAlgorithm):
         return False
     return True

@@ -26,9 +26,16 @@ from time import monotonic
 from typing import TypeVar
 
 from storage.vocabulary import Misconfigured, Unavailable
-from verifier.confined_child import MAXIMUM_RESULT_BYTES, Job, PictureJob, load_libraries, run_confined
+from verifier.anchor_sets import digest_of, write_set
+from verifier.confined_child import (
+    MAXIMUM_RESULT_BYTES,
+    Job,
+    PictureJob,
+    load_libraries,
+    run_confined,
+)
 from verifier.confinement import build_filter, load_libc
-from verifier.fork_server import FORKED, READY, WITHOUT_FILTER
+from verifier.fork_messages import ANCHORS, FORKED, JOB, READY, UNKNOWN, WITHOUT_FILTER
 from verifier.page_pictures import PagePair, PagePictures
 from verifier.picture_stream import Album
 from verifier.report import FileAnswer
@@ -179,22 +186,23 @@ class Sandbox:
     def _run(self, job: Job | PictureJob, collect: _Collect[_Result]) -> _Result | None:
         """What ``collect`` made of a child's answer; None where the child died of the file."""
         descriptor = job.to_descriptor()
+        anchors = job.anchors if isinstance(job, Job) else ()
         try:
             for _ in range(2):
                 with suppress(_ServerDied):
-                    return self._run_once(descriptor, collect)
+                    return self._run_once(descriptor, anchors, collect)
         finally:
             os.close(descriptor)
         raise Unavailable("The sandbox's server ended twice in a row.", code="SANDBOX_UNAVAILABLE")
 
-    def _run_once(self, job: int, collect: _Collect[_Result]) -> _Result | None:
+    def _run_once(self, job: int, anchors: tuple[bytes, ...], collect: _Collect[_Result]) -> _Result | None:
         reading, writing = os.pipe()
         child: int | None = None
         try:
             try:
                 with self._lock:
                     control = self._running()
-                    child = _ask_for_child(control, job, writing)
+                    child = _ask_for_child(control, job, writing, anchors)
             except (OSError, _ServerDied) as error:
                 with self._lock:
                     self._end()
@@ -348,13 +356,33 @@ def _filter(*, required: bool) -> bytes | None:
         return None
 
 
-def _ask_for_child(control: socket.socket, job: int, result: int) -> int | None:
-    """A descriptor of the child that now works on the job; None where it has ended already."""
-    socket.send_fds(control, [b"J"], [job, result])
+def _ask_for_child(control: socket.socket, job: int, result: int, anchors: tuple[bytes, ...]) -> int | None:
+    """A descriptor of the child that now works on the job; None where it has ended already.
+
+    The job names its anchors by their digest. A server that does not know them is told them, once.
+    """
+    request = JOB + digest_of(anchors)
+    socket.send_fds(control, [request], [job, result])
     message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+    if message == UNKNOWN:
+        _tell_anchors(control, anchors)
+        socket.send_fds(control, [request], [job, result])
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
     if message != FORKED:
         raise _ServerDied
     return descriptors[0] if descriptors else None
+
+
+def _tell_anchors(control: socket.socket, anchors: tuple[bytes, ...]) -> None:
+    told = write_set(anchors)
+    try:
+        control.settimeout(_START_SECONDS)
+        socket.send_fds(control, [ANCHORS], [told])
+        if control.recv(16) != READY:
+            raise _ServerDied
+    finally:
+        control.settimeout(_FORK_SECONDS)
+        os.close(told)
 
 
 def _collect(reading: int, end_child: Callable[[], None], wall_seconds: float) -> FileAnswer | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -25,7 +24,7 @@ _MEGABYTE = 1_000_000
 
 
 def archived(rendered: Rendered, authority: Path) -> bytes:
-    """One page of ours, signed and time-stamped by our own code; validation data and archive stamp by pyHanko."""
+    """One page of ours, signed and time-stamped by our own code; what archives it is by pyHanko."""
     key = load_pem(authority / "p256.key.pem", authority / "p256.chain.pem", None, key_id="bench")
     tsa = load_pem(authority / "tsa.key.pem", authority / "tsa.chain.pem", None, key_id="tsa")
     root = x509.load_pem_x509_certificate((authority / "root.pem").read_bytes())
@@ -39,9 +38,7 @@ def archived(rendered: Rendered, authority: Path) -> bytes:
     )  # fmt: skip
     cms = signature.sign(frozen.digest, key)
     token = stamps.stamp(signature.signature_value(cms))
-    signed = signature.assemble(
-        frozen.pdf, frozen.byte_range, signature.embed_timestamp(cms, token.der)
-    )
+    signed = signature.assemble(frozen.pdf, frozen.byte_range, signature.embed_timestamp(cms, token.der))
     return stock_pyhanko.make(authority, signed, ("extend", "stamp"))
 
 

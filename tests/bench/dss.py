@@ -24,7 +24,7 @@ def missing() -> str | None:
 
 
 class Dss:
-    """The running program. No network: our certificates name addresses that nobody serves, and it has no source."""
+    """The running program. It has no source on the network, and our certificates name none that answers."""
 
     def __init__(self, root: Path) -> None:
         java = shutil.which("java")

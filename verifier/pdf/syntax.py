@@ -160,6 +160,7 @@ class Parser:
             if match is None:
                 break
             kind = match.lastindex
+            value: Any
             if kind == 2:  # the most frequent one, without a call
                 value, at = Reference(int(match[1]), int(match[2])), match.end()
             elif kind == 4:
