@@ -49,6 +49,7 @@ from verifier.pdf_structure import (
     read_signed_range,
     signed_ends,
 )
+from verifier.recognise import recognise
 from verifier.report import FileAnswer, Observation, is_altered, printable
 from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
 from verifier.revocation_needs import find_needs
@@ -103,8 +104,10 @@ def inspect(
         return FileAnswer.unreadable("EMPTY")
     if scan.is_picture(pdf):
         return _guarded(lambda: _picture_answer(pdf))
-    if b"%PDF-" not in pdf[:1024]:
-        return replace(FileAnswer.unreadable("NOT_PDF"), traces=find_traces(pdf))
+    what = recognise(pdf)
+    if what is not None or b"%PDF-" not in pdf[:1024]:
+        reasons = (Observation("NOT_PDF"), *((what,) if what is not None else ()))
+        return FileAnswer(readable=False, findings=reasons, traces=find_traces(pdf))
     answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password, revocation, in_detail=in_detail))
     if answer.readable and not any(is_altered(signature) for signature in answer.signatures):
         # A good file may hold a document of ours as an attachment; it is not that document.

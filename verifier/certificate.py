@@ -22,6 +22,9 @@ CERTIFICATE_POLICIES, AUTHORITY_KEY, EXTENDED_KEY_USAGE = "2.5.29.32", "2.5.29.3
 POLICY_MAPPINGS, POLICY_CONSTRAINTS, INHIBIT_ANY_POLICY = "2.5.29.33", "2.5.29.36", "2.5.29.54"
 TIME_STAMPING, OCSP_SIGNING = "1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9"
 
+Name = tuple[frozenset[tuple[str, str]], ...]
+"""A Name in comparable form; see `name_parts`."""
+
 
 class Certificate:
     """A certificate; equal to every other with the same bytes.
@@ -54,6 +57,11 @@ class Certificate:
 
     def __hash__(self) -> int:
         return hash(self.der)
+
+    @cached_property
+    def name(self) -> Name:
+        """Its subject in comparable form."""
+        return name_parts(self.subject)
 
     @cached_property
     def not_before(self) -> datetime:
@@ -177,7 +185,7 @@ def read_certificate(der: bytes) -> Certificate:
 
 
 @lru_cache(maxsize=512)
-def name_parts(name: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
+def name_parts(name: bytes) -> Name:
     """A Name as comparable values: sets of attribute type and text, in order.
 
     RFC 5280, 7.1: case, the kind of string and the number of spaces make no difference.

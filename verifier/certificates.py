@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from verifier.algorithms import UnknownAlgorithm, Weakness
+from verifier.anchor_sets import MOST_SETS
 from verifier.ber import BerError
 from verifier.certificate import TIME_STAMPING, Certificate, name_attributes, read_certificate
-from verifier.paths import Path, find_paths, is_well_formed, weakness_of_path
+from verifier.paths import AnchorIndex, Path, find_paths, is_well_formed, weakness_of_path
 from verifier.report import Kind, Trust, printable
 from verifier.revocation import RevocationData
 from verifier.revocation_status import held_since, revoked_since
@@ -75,11 +76,15 @@ class Evidence:
     doubtful: dict[Certificate, Certificate] = field(default_factory=dict, compare=False)
     """Certificates of trusted paths that no revocation data at hand speaks about, each with its issuer."""
 
+    @cached_property
+    def _index(self) -> AnchorIndex:
+        return AnchorIndex.of(self.anchors)
+
     def paths(self, certificate: Certificate) -> tuple[Path, ...]:
         """The paths from a certificate, built once."""
         if certificate.der not in self._paths:
             found = []
-            for path in find_paths(certificate, self.anchors, self.certificates):
+            for path in find_paths(certificate, self._index, self.certificates):
                 found.append(path)
                 if len(found) == _MOST_PATHS:
                     break
@@ -113,12 +118,16 @@ def load_anchors(encoded: Sequence[bytes]) -> tuple[Anchor, ...]:
     Raises:
         ValueError: one of them is not a certificate, or its terms make no sense.
     """
-    return tuple(anchor for data in encoded for anchor in _load_anchors(bytes(data)))
+    return _load_set(tuple(encoded))
 
 
-@lru_cache(maxsize=64)
-def _load_anchors(data: bytes) -> tuple[Anchor, ...]:
+@lru_cache(maxsize=MOST_SETS)
+def _load_set(encoded: tuple[bytes, ...]) -> tuple[Anchor, ...]:
     # Remembered with all that has been read of them: anchors come from our settings, never from a file.
+    return tuple(anchor for data in encoded for anchor in _read_anchors(data))
+
+
+def _read_anchors(data: bytes) -> tuple[Anchor, ...]:
     found, before = [], 0
     for match in _PEM.finditer(data):
         found.append((base64.b64decode(match[1]), read_terms(data[before : match.start()])))
@@ -137,7 +146,7 @@ def is_readable(certificate: Certificate) -> bool:
         _ = certificate.not_before, certificate.not_after, certificate.extensions, certificate.key_bits
         _ = certificate.authority, certificate.key_usage, certificate.key_identifier
         _ = certificate.issuer_key_identifier, certificate.extended_key_usage
-        _ = name_attributes(certificate.subject), name_attributes(certificate.issuer)
+        _ = certificate.name, name_attributes(certificate.subject), name_attributes(certificate.issuer)
     except (BerError, IndexError, UnknownAlgorithm):
         return False
     return True

@@ -12,17 +12,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from verifier.check import Lookup
     from verifier.commands.inputs import Input
-    from verifier.commands.run import Conditions
-    from verifier.report import Report
+    from verifier.commands.pictures import PictureFolder
+    from verifier.commands.run import Conditions, Workers
+    from verifier.report import Finding, Report
     from verifier.revocation_source import RevocationSource
     from verifier.words import Lang
+
+_Answer = TypeVar("_Answer")
 
 _HELP = """Check signed PDFs: is the file what was signed, by whom, and is the document in force?
 
@@ -39,6 +42,7 @@ Examples:
   absah verify arsip/ --html hasil.html      a page to keep or print
   absah verify izin.pdf --report etsi        a validation report (ETSI TS 119 102-2, XML)
   absah verify arsip/ --report etsi --report-dir laporan
+  absah verify surat.pdf --pages gambar/     pictures of the pages that changed after they were signed
   curl -s URL | absah verify -               what comes through a pipe
   absah verify izin.pdf --lang en            in English
   absah verify surat.pdf --trust root.pem    trust only this root certificate
@@ -107,6 +111,12 @@ def read_place() -> Place:
     help="Write each report as NAME.etsi.xml into this folder, and answer as usual.",
 )
 @click.option(
+    "--pages",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Write the pages that look other than when they were signed into FOLDER, in both states, as PNG.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     help="How many files are checked at once; as many as there are processors if left out.",
@@ -132,6 +142,7 @@ def verify(
     html: Path | None,
     report_kind: str | None,
     report_dir: Path | None,
+    pages: Path | None,
     jobs: int | None,
     trust: tuple[Path, ...],
     offline: bool,
@@ -145,7 +156,7 @@ def verify(
         raise click.UsageError("--report-dir needs --report etsi.")
     if report_kind is not None and report_dir is None and (as_json or as_csv):
         raise click.UsageError("With --json or --csv, name a folder for the reports: --report-dir.")
-    output = _Output(as_json, as_csv, html, report_kind is not None, report_dir)
+    output = _Output(as_json, as_csv, html, report_kind is not None, report_dir, pages)
     try:
         status = _verify(files, output, jobs, trust, offline, password, lang)
         sys.stdout.flush()
@@ -168,6 +179,13 @@ class _Output:
     html: Path | None
     as_report: bool
     report_dir: Path | None
+    pages: Path | None
+
+    @property
+    def is_written_once(self) -> bool:
+        """Whether a program or paper gets each answer, whole and once; a person has the verdict first."""
+        as_xml = self.as_report and self.report_dir is None
+        return self.as_json or self.as_csv or as_xml or self.html is not None
 
 
 def _verify(
@@ -179,27 +197,92 @@ def _verify(
     password: str | None,
     lang: Lang,
 ) -> int:
-    from verifier.commands.inputs import gather
-    from verifier.commands.run import check_all
+    from verifier.commands.inputs import gather, read_pipe
+    from verifier.commands.run import Workers, check_all, check_and_draw_all
     from verifier.commands.words import LABELS
-    from verifier.without_http import leave_out_http_client
 
-    leave_out_http_client()
     conditions = _conditions(trust, offline, password, lang, in_detail=output.as_report)
+    folder = _picture_folder(output.pages)
     inputs, passed_over = gather(files)
     if output.as_report and output.report_dir is None and len(inputs) > 1:
         raise click.UsageError("Several files have several reports; name a folder for them: --report-dir.")
+    if folder is not None:
+        inputs = [read_pipe(item) for item in inputs]
     if passed_over:
         click.echo(LABELS[lang]["passed_over"].format(count=passed_over), err=True)
-    reports: Iterable[Report] = check_all(inputs, conditions, jobs or os.cpu_count() or 1)
-    if len(inputs) > 1 and sys.stderr.isatty():
-        from verifier.commands.progress import with_progress
+    jobs = jobs or os.cpu_count() or 1
+    with Workers(len(inputs), jobs, threads=conditions.revocation is not None) as workers:
+        reports: Iterable[Report]
+        if folder is not None and output.is_written_once:
+            reports = check_and_draw_all(inputs, conditions, workers, folder)
+            folder = None
+        else:
+            reports = check_all(inputs, conditions, workers)
+        reports = _with_progress(reports, len(inputs), LABELS[lang]["checking"])
+        checked: list[tuple[Input, Report]] = []
+        if folder is not None:
+            reports = _kept(inputs, reports, checked)
+        if output.report_dir is not None:
+            reports = _into_folder(reports, output.report_dir, inputs)
+        with _page(output.html, lang, len(inputs)) as reports_on_page:
+            status = _write(reports_on_page(reports), output, many=len(inputs) > 1)
+        if folder is not None:
+            sys.stdout.flush()
+            _draw(inputs, checked, conditions, workers, folder)
+    return status
 
-        reports = with_progress(reports, len(inputs), LABELS[lang]["checking"])
-    if output.report_dir is not None:
-        reports = _into_folder(reports, output.report_dir, inputs)
-    with _page(output.html, lang, len(inputs)) as reports_on_page:
-        return _write(reports_on_page(reports), output, many=len(inputs) > 1)
+
+def _with_progress(answers: Iterable[_Answer], count: int, words: str) -> Iterable[_Answer]:
+    if count <= 1 or not sys.stderr.isatty():
+        return answers
+    from verifier.commands.progress import with_progress
+
+    return with_progress(answers, count, words)
+
+
+def _kept(
+    inputs: Sequence[Input], reports: Iterable[Report], kept: list[tuple[Input, Report]]
+) -> Iterator[Report]:
+    """The same reports; those of files whose pages may look different are kept beside."""
+    from verifier.commands.pictures import may_look_different
+
+    for item, report in zip(inputs, reports, strict=True):
+        if len(inputs) == 1 or may_look_different(report):
+            kept.append((item, report))
+        yield report
+
+
+def _draw(
+    inputs: Sequence[Input],
+    checked: Sequence[tuple[Input, Report]],
+    conditions: Conditions,
+    workers: Workers,
+    folder: PictureFolder,
+) -> None:
+    """Behind the verdicts, the pictures."""
+    from verifier.commands.run import draw_all
+    from verifier.commands.text import print_findings, print_pages
+    from verifier.commands.words import LABELS
+
+    drawn: Iterable[tuple[Report, tuple[Finding, ...]]] = draw_all(checked, conditions, workers, folder)
+    if len(inputs) == 1:
+        for _, findings in drawn:
+            print_findings(findings)
+        return
+    drawn = _with_progress(drawn, len(checked), LABELS[conditions.lang]["drawing"])
+    print_pages(drawn, len(inputs) - len(checked), conditions.lang)
+
+
+def _picture_folder(folder: Path | None) -> PictureFolder | None:
+    if folder is None:
+        return None
+    from storage.vocabulary import Misconfigured
+    from verifier.commands.pictures import PictureFolder
+
+    try:
+        return PictureFolder(folder)
+    except Misconfigured as error:
+        _refuse(error.message)
 
 
 def _into_folder(reports: Iterable[Report], folder: Path, inputs: Sequence[Input]) -> Iterable[Report]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import logging
 import os
 import signal
 import struct
@@ -51,9 +50,8 @@ class Job:
         return cls(pdf, tuple(anchors), moment, password, in_detail, revocation)
 
     def to_descriptor(self) -> int:
-        """A memory file with this job, for passing to another process. The caller closes it."""
+        """A memory file with this job, its anchors left out, for another process. The caller closes it."""
         header = {
-            "anchors": [anchor.hex() for anchor in self.anchors],
             "moment": self.moment.isoformat(),
             "password": self.password,
             "in_detail": self.in_detail,
@@ -89,33 +87,46 @@ def _write_job(header: dict[str, Any], *parts: bytes) -> int:
     return descriptor
 
 
-def _read_job(descriptor: int) -> Job | PictureJob:
+def _read_job(descriptor: int, anchors: tuple[bytes, ...]) -> Job | PictureJob:
     """What `to_descriptor` wrote; closes the descriptor."""
-    with os.fdopen(descriptor, "rb") as file:
-        file.seek(0)
-        (length,) = _HEADER.unpack(file.read(_HEADER.size))
-        header: dict[str, Any] = json.loads(file.read(length))
-        crls, ocsps = (tuple(file.read(size) for size in header.get(key, ())) for key in ("crls", "ocsps"))
-        pdf = file.read()
+    try:
+        (length,) = _HEADER.unpack(os.pread(descriptor, _HEADER.size, 0))
+        header: dict[str, Any] = json.loads(_read_at(descriptor, length, _HEADER.size))
+        start = _HEADER.size + length
+        evidence: dict[str, tuple[bytes, ...]] = {}
+        for key in ("crls", "ocsps"):
+            parts = []
+            for size in header.get(key, ()):
+                parts.append(_read_at(descriptor, size, start))
+                start += size
+            evidence[key] = tuple(parts)
+        pdf = _read_at(descriptor, os.fstat(descriptor).st_size - start, start)
+    finally:
+        os.close(descriptor)
     if "field" in header:
         return PictureJob(pdf, header["field"], header["password"], header["done"])
     return Job(
         pdf,
-        tuple(bytes.fromhex(anchor) for anchor in header["anchors"]),
+        anchors,
         datetime.fromisoformat(header["moment"]),
         header["password"],
         header["in_detail"],
-        RevocationAnswers(crls, ocsps),
+        RevocationAnswers(evidence["crls"], evidence["ocsps"]),
     )
+
+
+def _read_at(descriptor: int, size: int, start: int) -> bytes:
+    """So many bytes at once: a reader that grows its buffer holds a large file twice."""
+    found = os.pread(descriptor, size, start)
+    while len(found) < size and (more := os.pread(descriptor, size - len(found), start + len(found))):
+        found += more
+    return found
 
 
 def load_libraries(*, scans: bool) -> None:
     """Import all that a child needs, since it cannot open a file; ``scans`` also what reads pictures."""
     from verifier import by_file, page_pictures, picture_stream, preload, scan
 
-    # Warnings of the libraries about strangers' files are findings, not log lines.
-    for name in ("pyhanko", "pyhanko_certvalidator"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     preload.load_lazy_modules()
     if scans:
         scan.preload()
@@ -124,18 +135,22 @@ def load_libraries(*, scans: bool) -> None:
 
 
 def run_confined(
-    job: Job | PictureJob | int, result: int, libc: ctypes.CDLL, program: bytes | None
+    job: Job | PictureJob | int,
+    result: int,
+    libc: ctypes.CDLL,
+    program: bytes | None,
+    anchors: tuple[bytes, ...] = (),
 ) -> NoReturn:
     """Judge or draw one file behind the walls, write the answer to ``result``, and end.
 
     Never returns: it runs in a process forked for it. A job may be a descriptor made by its
-    ``to_descriptor``. A verdict is one JSON object, pictures are the messages of `picture_stream`. The file
-    reaches no code that parses it before the walls are up.
+    ``to_descriptor``; then ``anchors`` are its anchors. A verdict is one JSON object, pictures are the
+    messages of `picture_stream`. The file reaches no code that parses it before the walls are up.
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         die_with_parent(libc)
-        ready = _read_job(job) if isinstance(job, int) else job
+        ready = _read_job(job, anchors) if isinstance(job, int) else job
         _close_all_but(result)
         confine(libc, program)
         os.write(result, b"")

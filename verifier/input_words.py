@@ -42,8 +42,10 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
     ),
     "INPUT_CERTIFICATE": (
         "info",
-        "Ini sertifikat, bukan dokumen; untuk memercayainya pakai --trust atau “absah trust add”.",
-        "This is a certificate, not a document; to trust it, use --trust or “absah trust add”.",
+        "Ini sertifikat, bukan dokumen; periksa PDF yang ditandatangani dengannya. Siapa yang dipercaya "
+        "ditetapkan pengelola layanan (“absah trust add”).",
+        "This is a certificate, not a document; check the PDF that was signed with it. Whom to trust is the "
+        "operator's decision (“absah trust add”).",
     ),
     "INPUT_PICTURE": (
         "info",

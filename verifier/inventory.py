@@ -88,9 +88,10 @@ class _Inventory:
 
     def __post_init__(self) -> None:
         data = self.evidence.revocation
+        crls, ocsps = (*data.crls, *data.fetched_crls), (*data.ocsps, *data.fetched_ocsps)
         sources = [
-            *(_Source("crl", der, RevocationData(crls=(der,))) for der in data.crls),
-            *(_Source("ocsp_response", der, RevocationData(ocsps=(der,))) for der in data.ocsps),
+            *(_Source("crl", der, RevocationData(crls=(der,))) for der in crls),
+            *(_Source("ocsp_response", der, RevocationData(ocsps=(der,))) for der in ocsps),
         ]
         self._sources = sources[:_MOST_SOURCES]
         self._names = [

@@ -288,7 +288,9 @@ def _draw(document: Any, page: int, larger: int = 1) -> Any:
     width, height = sheet.get_size()
     scale = _DOTS_PER_INCH / 72
     scale = larger * min(scale, (_MOST_PIXELS / max(width * height, 1)) ** 0.5)
-    return sheet.render(scale=scale, may_draw_forms=True).to_pil().convert("RGB")
+    drawn = sheet.render(scale=scale, may_draw_forms=True).to_pil()
+    # To convert what needs none would copy it.
+    return drawn if drawn.mode == "RGB" else drawn.convert("RGB")
 
 
 def _different_boxes(old: Any, new: Any) -> list[_Pixels]:
@@ -377,9 +379,11 @@ def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool, part: _Pixels | 
     """
     from PIL import Image, ImageDraw
 
-    outlined = image.copy()
+    # Cut out first: most of a page that is drawn enlarged is never shown.
+    outlined = image.copy() if part is None else image.crop(part)
+    left, top = (0, 0) if part is None else part[:2]
     pen = ImageDraw.Draw(outlined)
-    for x0, y0, x1, y1 in boxes:
+    for x0, y0, x1, y1 in ((a - left, b - top, c - left, d - top) for a, b, c, d in boxes):
         pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=_HALO, width=4)
         if not dashed:
             pen.rectangle((x0, y0, x1, y1), outline=_MARK, width=2)
@@ -390,8 +394,6 @@ def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool, part: _Pixels | 
         for y in range(y0, y1, 2 * _DASH):
             for x in (x0, x1 - 1):
                 pen.rectangle((x, y, x + 1, min(y + _DASH, y1)), fill=_MARK)
-    if part is not None:
-        outlined = outlined.crop(part)
     # Few colours make it small.
     small = outlined.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     out = BytesIO()

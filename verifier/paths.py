@@ -6,7 +6,7 @@ anchor of ours ends it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.algorithms import UnknownAlgorithm, Weakness, weakness_of_digest, weakness_of_key, worst
@@ -25,6 +25,7 @@ from verifier.certificate import (
     SUBJECT_ALTERNATIVE,
     SUBJECT_KEY,
     Certificate,
+    Name,
     name_parts,
     same_name,
 )
@@ -55,7 +56,7 @@ class Path:
 
 
 def find_paths(
-    certificate: Certificate, anchors: Sequence[Certificate], others: Sequence[Certificate]
+    certificate: Certificate, anchors: AnchorIndex, others: Sequence[Certificate]
 ) -> Iterator[Path]:
     """Every path to an anchor, shortest way first; the longest that breaks off where there is none."""
     steps = [_MOST_STEPS]
@@ -71,14 +72,37 @@ def find_paths(
         yield broken
 
 
+@dataclass(frozen=True)
+class AnchorIndex:
+    """Anchors by their name, so that hundreds of them cost no more than one."""
+
+    all: frozenset[Certificate]
+    by_name: Mapping[Name, tuple[Certificate, ...]]
+
+    @classmethod
+    def of(cls, anchors: Sequence[Certificate]) -> AnchorIndex:
+        """The index of these anchors, which have to be readable."""
+        found: dict[Name, tuple[Certificate, ...]] = {}
+        for anchor in anchors:
+            found[anchor.name] = (*found.get(anchor.name, ()), anchor)
+        return cls(frozenset(anchors), found)
+
+    def named(self, name: bytes) -> tuple[Certificate, ...]:
+        """Those of that name, in their order."""
+        try:
+            return self.by_name.get(name_parts(name), ())
+        except (BerError, IndexError):
+            return ()
+
+
 def _extend(
     way: tuple[Certificate, ...],
-    anchors: Sequence[Certificate],
+    anchors: AnchorIndex,
     others: Sequence[Certificate],
     steps: list[int],
 ) -> Iterator[Path]:
     last = way[-1]
-    if any(last == anchor for anchor in anchors):
+    if last in anchors.all:
         yield Path(way, is_anchored=True)
         return
     if len(way) == _LONGEST:
@@ -105,15 +129,14 @@ def _extend(
 
 
 def _issuers(
-    certificate: Certificate, anchors: Sequence[Certificate], others: Sequence[Certificate]
+    certificate: Certificate, anchors: AnchorIndex, others: Sequence[Certificate]
 ) -> list[Certificate]:
     """Who may have issued it, by name: anchors first, and of each the one with the key that it names."""
     wanted = certificate.issuer_key_identifier
-    named = [
-        each for each in dict.fromkeys((*anchors, *others)) if same_name(each.subject, certificate.issuer)
-    ]
+    brought = (each for each in others if same_name(each.subject, certificate.issuer))
     return sorted(
-        named, key=lambda each: (wanted is not None and each.key_identifier != wanted, each not in anchors)
+        dict.fromkeys((*anchors.named(certificate.issuer), *brought)),
+        key=lambda each: (wanted is not None and each.key_identifier != wanted, each not in anchors.all),
     )
 
 

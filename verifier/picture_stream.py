@@ -10,6 +10,7 @@ import json
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 from verifier.page_pictures import (
@@ -28,14 +29,18 @@ from verifier.report import Observation
 _LENGTH = struct.Struct("!I")
 _MOST_MESSAGE_BYTES = 8 * 1024 * 1024
 _MOST_PICTURE_BYTES = 6 * 1024 * 1024
+# What is held in memory; what is handed on as it comes may be more.
 _MOST_PAIRS = 40
+_MOST_KEPT_BYTES = 1 << 30
 _MOST_PAGES = 100_000
 _MOST_MISSING = 8
+# Half of what `confinement` grants: behind it a new child begins, so that no page pays for those before it.
+_CHILD_SECONDS = 3.0
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def send(write: Callable[[bytes], None], pdf: bytes, field: str, password: str | None, done: int) -> None:
-    """Compare the pages and write a message for each; the last one says that it is.
+    """Compare the pages and write a message for each; the last says that it is all, or that another goes on.
 
     ``done`` pages of the order were drawn by children before this one.
     """
@@ -51,6 +56,9 @@ def send(write: Callable[[bytes], None], pdf: bytes, field: str, password: str |
         tell({"opened": states.pages, "first": first})
         for step in compare_pages(states, _order(states.pages, first)[done:]):
             tell(_to_json(step))
+            if process_time() > _CHILD_SECONDS:
+                tell({"pause": True})
+                return
     except (MemoryError, RecursionError):
         raise
     except Exception:  # what cannot be opened has no pages; the verdict has said what is wrong with it
@@ -75,13 +83,19 @@ def _order(pages: int, first: list[int]) -> list[int]:
 
 
 class Album:
-    """What was drawn so far, over several children if it must be."""
+    """What was drawn so far, over several children if it must be.
 
-    def __init__(self, field: str) -> None:
+    With ``keep``, each page that differs is handed to it and not held.
+    """
+
+    def __init__(self, field: str, keep: Callable[[PagePair], None] | None = None) -> None:
         self.done = 0
         self.complete = False
+        self.paused = False
+        self._keep_elsewhere = keep
+        self._begun_at = 0
         self._order: list[int] = []
-        self._field = field
+        self.field = field
         self._pairs: list[PagePair] = []
         self._findings: list[Observation] = []
         self._bytes = 0
@@ -92,6 +106,8 @@ class Album:
     def begin(self) -> None:
         """A child begins; what another left half said is nothing."""
         self._unread = b""
+        self.paused = False
+        self._begun_at = self.done
 
     def read(self, arrived: bytes) -> None:
         """Take in what a child wrote.
@@ -100,7 +116,7 @@ class Album:
             ValueError: it is not what a child of ours writes.
         """
         self._unread += arrived
-        while not self.complete and len(self._unread) >= _LENGTH.size:
+        while not (self.complete or self.paused) and len(self._unread) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._unread)
             if length > _MOST_MESSAGE_BYTES:
                 raise ValueError("a message that is too long")
@@ -129,7 +145,7 @@ class Album:
     def pictures(self) -> PagePictures:
         """All of it."""
         pairs = sorted(self._pairs, key=lambda pair: pair.page)
-        return PagePictures(self._field, tuple(pairs), self._compared, tuple(self._findings))
+        return PagePictures(self.field, tuple(pairs), self._compared, tuple(self._findings))
 
     def _take(self, message: dict[str, Any]) -> None:
         if message.get("end") is True:
@@ -137,6 +153,11 @@ class Album:
             return
         if message.get("impossible") is True:
             self._give_up()
+            return
+        if message.get("pause") is True:
+            if self.done == self._begun_at:
+                raise ValueError("a pause before any page")
+            self.paused = True
             return
         if "opened" in message:
             self._open(message["opened"], message["first"])
@@ -163,10 +184,15 @@ class Album:
     def _keep(self, pair: PagePair) -> bool:
         self._bytes += len(pair.before or b"") + len(pair.after or b"")
         self._bytes += sum(len(each.before) + len(each.after) for each in pair.details)
-        if self._bytes > _MOST_PICTURE_BYTES or len(self._pairs) == _MOST_PAIRS:
+        held = self._keep_elsewhere is None
+        most = _MOST_PICTURE_BYTES if held else _MOST_KEPT_BYTES
+        if self._bytes > most or (held and len(self._pairs) == _MOST_PAIRS):
             self.stop()
             return False
-        self._pairs.append(pair)
+        if self._keep_elsewhere is None:
+            self._pairs.append(pair)
+        else:
+            self._keep_elsewhere(pair)
         return True
 
     def _miss(self) -> None:

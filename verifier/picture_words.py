@@ -26,4 +26,35 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Keadaan file saat ditandatangani tidak dapat digambar, jadi halaman tidak dapat dibandingkan.",
         "The file as it was signed cannot be drawn, so its pages cannot be compared.",
     ),
+    # Of `absah verify --pages`
+    "PAGES_DIFFER": (
+        "info",
+        "{count} halaman tampak lain dari saat ditandatangani; gambarnya ada di {folder}.",
+        "{count} pages look other than when they were signed; their pictures are in {folder}.",
+    ),
+    "PAGES_LOOK_AS_SIGNED": (
+        "info",
+        "Tidak ada halaman yang tampak lain dari saat ditandatangani; {count} halaman dibandingkan.",
+        "No page looks other than when it was signed; {count} were compared.",
+    ),
+    "PAGES_NOT_TOUCHED": (
+        "info",
+        "Tidak ada yang diubah setelah ditandatangani, jadi tidak ada halaman untuk dibandingkan.",
+        "Nothing was changed after it was signed, so there are no pages to compare.",
+    ),
+    "PAGES_WITHOUT_SIGNED_STATE": (
+        "info",
+        "Tidak ada tanda tangan utuh yang memperlihatkan seperti apa halaman sebelumnya.",
+        "No intact signature shows what the pages looked like before.",
+    ),
+    "PAGES_OTHER_FILE": (
+        "warning",
+        "File ini berubah di tempat simpannya setelah diperiksa, jadi halamannya tidak digambar.",
+        "The file was replaced where it lies after it was checked, so its pages were not drawn.",
+    ),
+    "PAGE_PICTURES_NOT_WRITTEN": (
+        "warning",
+        "Gambar halaman tidak dapat ditulis di {folder} ({reason}).",
+        "The pictures of pages could not be written in {folder} ({reason}).",
+    ),
 }

@@ -17,7 +17,7 @@ from verifier.algorithms import UnknownAlgorithm
 from verifier.ber import BerError
 from verifier.certificate import OCSP_SIGNING, Certificate, same_name
 from verifier.ocsp import Response, read_response
-from verifier.paths import Path, find_paths, is_well_formed
+from verifier.paths import AnchorIndex, Path, find_paths, is_well_formed
 from verifier.revocation_list import RevocationList, read_revocation_list
 from verifier.revocation_status import EVERY_REASON, Status
 
@@ -50,6 +50,10 @@ class RevocationData:
     _paths: dict[bytes, tuple[Path, ...]] = field(default_factory=dict, compare=False)
     _under_way: set[bytes] = field(default_factory=set, compare=False)
     _used: dict[str, datetime] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def _index(self) -> AnchorIndex:
+        return AnchorIndex.of(self.anchors)
 
     def __bool__(self) -> bool:
         return bool(self.crls or self.ocsps or self.fetched_crls or self.fetched_ocsps)
@@ -174,7 +178,7 @@ class RevocationData:
     def _paths_from(self, certificate: Certificate) -> tuple[Path, ...]:
         if certificate.der not in self._paths:
             found = []
-            for path in find_paths(certificate, self.anchors, self.certificates):
+            for path in find_paths(certificate, self._index, self.certificates):
                 try:
                     if path.is_anchored and is_well_formed(path):
                         found.append(path)

@@ -26,10 +26,17 @@ from time import monotonic
 from typing import TypeVar
 
 from storage.vocabulary import Misconfigured, Unavailable
-from verifier.confined_child import MAXIMUM_RESULT_BYTES, Job, PictureJob, load_libraries, run_confined
+from verifier.anchor_sets import digest_of, write_set
+from verifier.confined_child import (
+    MAXIMUM_RESULT_BYTES,
+    Job,
+    PictureJob,
+    load_libraries,
+    run_confined,
+)
 from verifier.confinement import build_filter, load_libc
-from verifier.fork_server import FORKED, READY, WITHOUT_FILTER
-from verifier.page_pictures import PagePictures
+from verifier.fork_messages import ANCHORS, FORKED, JOB, READY, UNKNOWN, WITHOUT_FILTER
+from verifier.page_pictures import PagePair, PagePictures
 from verifier.picture_stream import Album
 from verifier.report import FileAnswer
 from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
@@ -162,18 +169,26 @@ class Sandbox:
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 
     def draw_now(
-        self, pdf: bytes, *, field: str, password: str | None = None, seconds: float = PICTURE_SECONDS
+        self,
+        pdf: bytes,
+        *,
+        field: str,
+        password: str | None = None,
+        seconds: float = PICTURE_SECONDS,
+        keep: Callable[[PagePair], None] | None = None,
     ) -> PagePictures:
         """The pages that look other than in the state that the signature ``field`` covers.
 
         `verifier.page_pictures.field_to_compare` says which one that should be. A page that takes too long or
-        breaks a limit is a finding, and the next one is drawn; after ``seconds`` in all it ends.
+        breaks a limit is a finding, and the next one is drawn; after ``seconds`` in all it ends. With
+        ``keep``, each page that differs is handed to it as soon as it is drawn, any number of them, and the
+        answer has none; what ``keep`` raises ends the drawing.
 
         Raises:
             SandboxBusy, Misconfigured, Unavailable: as `inspect_now`; a place is waited for one second.
         """
         with self._place_in_line(min(self._patience, _PICTURE_PATIENCE)):
-            return _fill_album(pdf, field, password, seconds, self._run)
+            return _fill_album(pdf, password, seconds, self._run, Album(field, keep))
 
     @contextmanager
     def _place_in_line(self, patience: float | None = None) -> Iterator[None]:
@@ -192,22 +207,23 @@ class Sandbox:
     def _run(self, job: Job | PictureJob, collect: _Collect[_Result]) -> _Result | None:
         """What ``collect`` made of a child's answer; None where the child died of the file."""
         descriptor = job.to_descriptor()
+        anchors = job.anchors if isinstance(job, Job) else ()
         try:
             for _ in range(2):
                 with suppress(_ServerDied):
-                    return self._run_once(descriptor, collect)
+                    return self._run_once(descriptor, anchors, collect)
         finally:
             os.close(descriptor)
         raise Unavailable("The sandbox's server ended twice in a row.", code="SANDBOX_UNAVAILABLE")
 
-    def _run_once(self, job: int, collect: _Collect[_Result]) -> _Result | None:
+    def _run_once(self, job: int, anchors: tuple[bytes, ...], collect: _Collect[_Result]) -> _Result | None:
         reading, writing = os.pipe()
         child: int | None = None
         try:
             try:
                 with self._lock:
                     control = self._running()
-                    child = _ask_for_child(control, job, writing)
+                    child = _ask_for_child(control, job, writing, anchors)
             except (OSError, _ServerDied) as error:
                 with self._lock:
                     self._end()
@@ -314,7 +330,13 @@ class OneShotSandbox:
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 
     def draw_now(
-        self, pdf: bytes, *, field: str, password: str | None = None, seconds: float = PICTURE_SECONDS
+        self,
+        pdf: bytes,
+        *,
+        field: str,
+        password: str | None = None,
+        seconds: float = PICTURE_SECONDS,
+        keep: Callable[[PagePair], None] | None = None,
     ) -> PagePictures:
         """The pages that look other than when they were signed; see `Sandbox.draw_now`.
 
@@ -322,7 +344,7 @@ class OneShotSandbox:
             Misconfigured: the filter cannot be built here.
         """
         self._load(scans=True)
-        return _fill_album(pdf, field, password, seconds, self._run)
+        return _fill_album(pdf, password, seconds, self._run, Album(field, keep))
 
     def _load(self, *, scans: bool) -> None:
         # Everything is loaded here and not before: a file that the register knows never comes this far.
@@ -363,13 +385,33 @@ def _filter(*, required: bool) -> bytes | None:
         return None
 
 
-def _ask_for_child(control: socket.socket, job: int, result: int) -> int | None:
-    """A descriptor of the child that now works on the job; None where it has ended already."""
-    socket.send_fds(control, [b"J"], [job, result])
+def _ask_for_child(control: socket.socket, job: int, result: int, anchors: tuple[bytes, ...]) -> int | None:
+    """A descriptor of the child that now works on the job; None where it has ended already.
+
+    The job names its anchors by their digest. A server that does not know them is told them, once.
+    """
+    request = JOB + digest_of(anchors)
+    socket.send_fds(control, [request], [job, result])
     message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+    if message == UNKNOWN:
+        _tell_anchors(control, anchors)
+        socket.send_fds(control, [request], [job, result])
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
     if message != FORKED:
         raise _ServerDied
     return descriptors[0] if descriptors else None
+
+
+def _tell_anchors(control: socket.socket, anchors: tuple[bytes, ...]) -> None:
+    told = write_set(anchors)
+    try:
+        control.settimeout(_START_SECONDS)
+        socket.send_fds(control, [ANCHORS], [told])
+        if control.recv(16) != READY:
+            raise _ServerDied
+    finally:
+        control.settimeout(_FORK_SECONDS)
+        os.close(told)
 
 
 def _collect(reading: int, end_child: Callable[[], None], wall_seconds: float) -> FileAnswer | None:
@@ -397,20 +439,23 @@ def _collect(reading: int, end_child: Callable[[], None], wall_seconds: float) -
 
 def _fill_album(
     pdf: bytes,
-    field: str,
     password: str | None,
     seconds: float,
     run: Callable[[PictureJob, _Collect[Album]], Album | None],
+    album: Album,
 ) -> PagePictures:
-    """Child after child, each beginning behind the page of which the one before died."""
-    album = Album(field)
+    """Child after child, each beginning behind the page where the one before paused, or of which it died."""
     deadline = monotonic() + seconds
 
     def collect(reading: int, end_child: Callable[[], None]) -> Album | None:
-        return _collect_pictures(reading, end_child, album, deadline)
+        try:
+            return _collect_pictures(reading, end_child, album, deadline)
+        except BaseException:
+            end_child()
+            raise
 
     while not album.complete:
-        if run(PictureJob(pdf, field, password, album.done), collect) is None:
+        if run(PictureJob(pdf, album.field, password, album.done), collect) is None:
             album.skip_page()
         if not album.complete and monotonic() >= deadline:
             album.stop()
@@ -424,7 +469,7 @@ def _collect_pictures(
     album.begin()
     poll = select.poll()
     poll.register(reading, select.POLLIN)
-    while not album.complete:
+    while not (album.complete or album.paused):
         left = deadline - monotonic()
         if left <= 0:
             album.stop()

@@ -121,7 +121,7 @@ def conclude(
         summary=_summary(words.heading, verdict, status, lang),
         signatures=file.signatures if file is not None else (),
         register=register,
-        findings=_findings(observations, lang),
+        findings=findings_of(observations, lang),
         elapsed_ms=elapsed_ms,
         lang=lang,
         checked_at=now,
@@ -146,7 +146,7 @@ def _register_answer(record: PublicRecord | None, status: Status | None) -> Regi
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
-def _findings(observations: Iterable[Observation], lang: Lang) -> tuple[Finding, ...]:
+def findings_of(observations: Iterable[Observation], lang: Lang) -> tuple[Finding, ...]:
     """Each once, the reason first."""
     findings = [
         Finding(item.code, finding_severity(item.code), finding_message(item.code, lang, **dict(item.values)))

@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -40,51 +39,12 @@ from storage.lookup import Lookup
 from storage.units import get_unit, officer_for_role, regency_of
 from templates import qr
 from tests.bench import load, peers
+from tests.bench.row import Row
+from tests.bench.verifying import Verifying
 from tests.office import Office, make_office
 
 _AGENCY = "dpmptsp-contoh"
 _BATCH = 8
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: milliseconds a run, or, where ``per_second``, runs a second."""
-
-    name: str
-    ours: float
-    peer: str | None
-    theirs: float | None
-    cpu_ms: float
-    runs: int
-    per_second: bool = False
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times faster ours is."""
-        if self.theirs is None:
-            return None
-        return self.ours / self.theirs if self.per_second else self.theirs / self.ours
-
-    def as_json(self) -> dict[str, Any]:
-        unit = "per_s" if self.per_second else "ms"
-        return {
-            "name": self.name,
-            f"ours_{unit}": round(self.ours, 3),
-            "peer": self.peer,
-            f"peer_{unit}": None if self.theirs is None else round(self.theirs, 3),
-            "ratio": None if self.ratio is None else round(self.ratio, 2),
-            "runs": self.runs,
-            "cpu_ms": round(self.cpu_ms, 3),
-        }
-
-    def as_text(self) -> str:
-        unit = "/s" if self.per_second else "ms"
-        theirs = "" if self.theirs is None else f"{self.theirs:9.1f} {unit}"
-        ratio = "" if self.ratio is None else f"{self.ratio:6.1f} ×"
-        return (
-            f"{self.name:26} {self.ours:9.1f} {unit} {theirs:>12} {ratio:>8} {self.cpu_ms:8.1f} {self.runs:5}"
-            f"  {self.peer or ''}"
-        )
 
 
 def rows(only: str | None, seconds: float) -> Iterator[Row]:
@@ -93,8 +53,8 @@ def rows(only: str | None, seconds: float) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), seconds)
         for name, measure in bench.measures().items():
-            if only is None or only in name:
-                yield measure(name)
+            if (only is None or only in name) and (row := measure(name)) is not None:
+                yield row
 
 
 class Bench:
@@ -108,7 +68,10 @@ class Bench:
         # Typst remembers what it laid out: every run has to be a page that it has not seen.
         self._serial = itertools.count(1)
 
-    def measures(self) -> dict[str, Callable[[str], Row]]:
+    def measures(self) -> dict[str, Callable[[str], Row | None]]:
+        verifying = Verifying(
+            self._folder, self._seconds, lambda: self._office.desk.renderer.render(self._page())
+        )
         return {
             "render": self._render,
             "qr": self._qr,
@@ -118,6 +81,7 @@ class Bench:
             "issue, one worker": self._issue,
             "look-ups by code": self._look_ups,
             "verify, cold start": self._verify_cold,
+            **verifying.measures(),
         }
 
     def _render(self, name: str) -> Row:
@@ -211,7 +175,7 @@ class Bench:
         assert lookup.by_code(accepted["code"]) is not None
         with load.server(self._office.settings.data) as port:
             rate, cpu_ms, count = load.measure(port, f"/api/v1/codes/{accepted['code']}", self._seconds)
-        return Row(name, rate, None, None, cpu_ms, count, per_second=True)
+        return Row(name, rate, None, None, cpu_ms, count, unit="per_s")
 
     def _verify_cold(self, name: str) -> Row:
         document = self._office.issue(self._office.sample(serial=9997), key="verify")

@@ -309,6 +309,8 @@ def test_every_finding_has_two_sentences(code: str) -> None:
         "kind": "Link",
         "box": "1 2 3 4",
         "names": "F",
+        "folder": "G",
+        "reason": "H",
     }
     indonesian, english = finding_message(code, "id", **values), finding_message(code, "en", **values)
     assert indonesian != english
@@ -324,7 +326,7 @@ def test_every_code_that_the_verifier_uses_is_in_the_table() -> None:
 
     import verifier
 
-    source = "".join(path.read_text() for path in Path(verifier.__path__[0]).glob("*.py"))
+    source = "".join(path.read_text() for path in Path(verifier.__path__[0]).rglob("*.py"))
     used = set(
         re.findall(r"""(?:Observation|Observation\.of|unreadable|StructureFault)\(\s*"([A-Z_]+)\"""", source)
     )

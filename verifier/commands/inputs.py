@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from verifier.commands.recognise import HEAD_BYTES, TAIL_BYTES, Ends, recognise
 from verifier.report import Observation
 
 # As large as a file may be here; a check holds it in memory.
@@ -21,23 +19,23 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Input:
-    """One file to check: its name as it was given, and why it cannot be, where that is known already."""
+    """One file to check: its name as it was given, and why it cannot be, where that is known already.
+
+    ``content`` is that of a pipe which was read already.
+    """
 
     name: str
     path: Path | None
     problem: tuple[Observation, ...] = ()
+    content: bytes | None = None
 
 
 class NotChecked(Exception):
-    """A file is nothing that can be checked as a PDF; the observations say what it is.
+    """A file cannot be read; the observations say why."""
 
-    ``sha256`` is its hash in hex, empty where it was not read.
-    """
-
-    def __init__(self, *observations: Observation, sha256: str = "") -> None:
+    def __init__(self, *observations: Observation) -> None:
         super().__init__(observations[0].code)
         self.observations = observations
-        self.sha256 = sha256
 
 
 def gather(names: Sequence[Path]) -> tuple[list[Input], int]:
@@ -82,13 +80,15 @@ def _walk(folder: Path) -> tuple[list[Path], int]:
 
 
 def read(item: Input) -> bytes:
-    """The bytes of a file that may be a PDF or a photo.
+    """The bytes of a file, whatever it is.
 
     Raises:
-        NotChecked: it is missing, cannot be read, is too large, or is recognised as something else.
+        NotChecked: it is missing, cannot be read, or is too large.
     """
     if item.problem:
         raise NotChecked(*item.problem)
+    if item.content is not None:
+        return item.content
     if item.path is None:
         return _of_pipe()
     try:
@@ -102,30 +102,26 @@ def read(item: Input) -> bytes:
             raise NotChecked(Observation("FILE_NOT_READABLE"), Observation("INPUT_PIPE"))
         if status.st_size > MAXIMUM_BYTES:
             raise NotChecked(_too_large())
-
-        def tail() -> bytes:
-            file.seek(max(0, status.st_size - TAIL_BYTES))
-            return file.read(TAIL_BYTES)
-
         try:
-            what = recognise(Ends(file.read(HEAD_BYTES), tail))
-            # Through the one that was judged: the name may lead elsewhere by now.
-            file.seek(0)
-            if what is not None:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                raise NotChecked(Observation("NOT_PDF"), what, sha256=digest)
             return file.read(MAXIMUM_BYTES)
         except OSError as error:
             raise NotChecked(Observation("FILE_NOT_READABLE")) from error
+
+
+def read_pipe(item: Input) -> Input:
+    """The same with its content if it is a pipe, so that it can be read more than once."""
+    if item.path is not None or item.problem:
+        return item
+    try:
+        return replace(item, content=_of_pipe())
+    except NotChecked as error:
+        return replace(item, problem=error.observations)
 
 
 def _of_pipe() -> bytes:
     data = sys.stdin.buffer.read(MAXIMUM_BYTES + 1)
     if len(data) > MAXIMUM_BYTES:
         raise NotChecked(_too_large())
-    what = recognise(Ends(data[:HEAD_BYTES], lambda: data[-TAIL_BYTES:]))
-    if what is not None:
-        raise NotChecked(Observation("NOT_PDF"), what, sha256=hashlib.sha256(data).hexdigest())
     return data
 
 

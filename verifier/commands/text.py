@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from verifier.commands.words import LABELS, MARKS, register_words
-from verifier.report import Report
+from verifier.report import Finding, Report
+from verifier.words import Lang
 
 _TERMINAL = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_black"}
 
@@ -24,5 +27,23 @@ def print_report(report: Report) -> None:
         click.echo(f"  · {labels[signature.kind]}: {signature.signer}{when}")
     if report.register is not None:
         click.echo(f"  · {labels['register']}: {register_words(report)}")
-    for finding in report.findings:
+    print_findings(report.findings)
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """A line for each."""
+    for finding in findings:
         click.echo(f"  - {finding.message} [{finding.code}]")
+
+
+def print_pages(drawn: Iterable[tuple[Report, tuple[Finding, ...]]], others: int, lang: Lang) -> None:
+    """Of many files, what there is to tell of their pages; ``others`` had nothing to be drawn."""
+    alike = others
+    for report, findings in drawn:
+        if all(finding.code == "PAGES_LOOK_AS_SIGNED" for finding in findings):
+            alike += 1
+            continue
+        click.echo(click.style(click.format_filename(report.file), bold=True))
+        print_findings(findings)
+    if alike:
+        click.echo(LABELS[lang]["alike"].format(count=alike))

@@ -31,6 +31,8 @@ LABELS = {
         "findings": "Temuan",
         "checking": "Memeriksa",
         "passed_over": "{count} file lain di dalam folder dilewati; hanya .pdf yang diperiksa.",
+        "drawing": "Menggambar",
+        "alike": "{count} file: tidak ada halaman yang tampak lain, atau tidak ada yang dapat dibandingkan.",
         "stopped": "Dihentikan.",
     },
     "en": {
@@ -54,6 +56,8 @@ LABELS = {
         "findings": "Findings",
         "checking": "Checking",
         "passed_over": "{count} other files in the folders were passed over; only .pdf is checked.",
+        "drawing": "Drawing",
+        "alike": "{count} files: no page looks different, or there is nothing to compare with.",
         "stopped": "Stopped.",
     },
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from storage.records import Issuer, PublicRecord
 from storage.vocabulary import Verdict
+from verifier.input_words import TABLE as INPUT_CODES
 from verifier.page_pictures import PagePair, PagePictures, Place
 from verifier.pages.code_page import public_reason, reason_words, status_since
 from verifier.pages.render import Site
@@ -144,12 +145,11 @@ def view_file(
     )
     issuer = f"{record.issuer.agency}, {record.issuer.regency}" if record else site.regency
     status = report.register.status if report.register else None
-    reasons = [finding for finding in report.findings if finding.severity == "error"]
     return FileView(
         report=report,
         words=words,
         title=f"{words.heading} – {issuer}",
-        reason=reasons[0].message if reasons else None,
+        reason=_reason(report),
         file=translate(lang, _file_line(report)),
         register=_register_line(report, lang),
         record=record,
@@ -163,6 +163,13 @@ def view_file(
         needs_password=any(finding.code == "PASSWORD_NEEDED" for finding in report.findings),
         reference=reference,
     )
+
+
+def _reason(report: Report) -> str | None:
+    """What a reader has to know first: what the file is that is no PDF, else the first error."""
+    told = [finding for finding in report.findings if finding.code in INPUT_CODES]
+    told += [finding for finding in report.findings if finding.severity == "error"]
+    return told[0].message if told else None
 
 
 def _file_line(report: Report) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from verifier.pdf.objects import Damaged, Name, Reference, Stream, TooMuch
@@ -122,7 +123,16 @@ class Parser:
         found: list[Any] = []
         token, data, end = _TOKEN.match, self.data, self.end
         while match := token(data, at, end):
-            if match.lastindex == 5 and match[5] in (b"]", b">>"):
+            kind = match.lastindex
+            if kind == 2:
+                found.append(Reference(int(match[1]), int(match[2])))
+                at = match.end()
+                continue
+            if kind == 3:
+                found.append(_integer(match[3]))
+                at = match.end()
+                continue
+            if kind == 5 and match[5] in (b"]", b">>"):
                 # ">>" without "]": what it closes is the dictionary around.
                 return found, match.end() if match[5] == b"]" else match.start(5)
             value, at = self._interpret(match, depth)
@@ -144,15 +154,22 @@ class Parser:
                 # Not a key: passed over, as readers do.
                 _, at = self._interpret(match, depth)
                 continue
-            key = str(_name(match[4]))
+            key = _key(match[4])
             at = match.end()
             match = token(data, at, end)
             if match is None:
                 break
-            if match.lastindex == 5 and match[5] == b">>":
+            kind = match.lastindex
+            value: Any
+            if kind == 2:  # the most frequent one, without a call
+                value, at = Reference(int(match[1]), int(match[2])), match.end()
+            elif kind == 4:
+                value, at = _name(match[4]), match.end()
+            elif kind == 5 and match[5] == b">>":
                 found[key] = None
                 return found, match.end()
-            value, at = self._interpret(match, depth)
+            else:
+                value, at = self._interpret(match, depth)
             if value is _END_OF_OBJECT:
                 return found, match.start(7)
             if key in found:
@@ -218,10 +235,17 @@ def _integer(digits: bytes) -> int:
     return int(digits)
 
 
+# A file says the same few names again and again; a hostile one cannot make it remember more than these.
+@lru_cache(maxsize=2048)
 def _name(encoded: bytes) -> Name:
     if b"#" in encoded:
         encoded = _HEX_IN_NAME.sub(lambda match: bytes((int(match[1], 16),)), encoded)
     return Name(encoded.decode("latin-1"))
+
+
+@lru_cache(maxsize=2048)
+def _key(encoded: bytes) -> str:
+    return str(_name(encoded))
 
 
 def _hexadecimal(digits: bytes) -> bytes:

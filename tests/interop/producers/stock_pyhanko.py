@@ -15,6 +15,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper
 from pyhanko.sign.timestamps import DummyTimeStamper
+from pyhanko.sign.validation import add_validation_info
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
@@ -119,6 +120,14 @@ def _stamp(authority: _Authority, pdf: bytes, settings: _Settings, number: int) 
     return out.getvalue()
 
 
+def _extend(authority: _Authority, pdf: bytes, settings: _Settings, number: int) -> bytes:
+    """Validation data about a file's first signature, as a later revision."""
+    out = BytesIO()
+    signature = PdfFileReader(BytesIO(pdf)).embedded_regular_signatures[0]
+    add_validation_info(signature, authority.context(), output=out)
+    return out.getvalue()
+
+
 def _renew(authority: _Authority, pdf: bytes, settings: _Settings, number: int) -> bytes:
     out = BytesIO()
     PdfTimeStamper(authority.stamper()).update_archival_timestamp_chain(
@@ -166,4 +175,4 @@ def _fill(authority: _Authority, pdf: bytes, settings: _Settings, number: int) -
     raise KeyError(settings["field"])
 
 
-_VERBS = {"sign": _sign, "stamp": _stamp, "renew": _renew, "field": _field, "fill": _fill}
+_VERBS = {"sign": _sign, "stamp": _stamp, "extend": _extend, "renew": _renew, "field": _field, "fill": _fill}

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives import serialization
 from fastapi.testclient import TestClient
 from lxml import etree
+from other_files import cms, zip_of
 from sample_files import encrypted_pdf, plain_pdf, signed_pdf, with_validation_data
 from small_pki import NOW, Pki, revocation_list
 
@@ -60,6 +62,26 @@ def test_the_samples(client: TestClient, made: Made, sample: str, verdict: str, 
         assert html.escape(finding["message"], quote=False) in page.text.replace("&#39;", "'")
     assert ('class="verdict green"' in page.text) == (verdict == "valid")
     assert "absah" not in page.text.lower()
+
+
+def test_what_is_no_pdf_is_told_as_what_it_is(client: TestClient, people: Pki) -> None:
+    given = {
+        "INPUT_ZIP": zip_of("izin.pdf"),
+        # The PDF in it begins early enough for a lenient reader to open it.
+        "INPUT_CMS_CONTAINER": cms(people, encoding=serialization.Encoding.DER),
+        "INPUT_WEB_PAGE": b"<!doctype html><title>404</title>",
+        "INPUT_OFFICE": zip_of("[Content_Types].xml", "word/document.xml"),
+        "INPUT_PICTURE": b"II*\0" + bytes(90),
+    }
+    for code, content in given.items():
+        answer = verify(client, content)
+        assert (answer.status_code, set(answer.json())) == (200, KEYS)
+        assert answer.json()["verdict"] == "unreadable"
+        assert [each["code"] for each in answer.json()["findings"]] == ["NOT_PDF", code]
+        sentence = answer.json()["findings"][1]["message"]
+        page = client.post("/periksa-file", files={"file": ("izin.pdf", content)}, headers=PAGE).text
+        # What it is and what to do instead is the reason below the heading, not a detail to unfold.
+        assert f'<p class="reason">{html.escape(sentence, quote=False)}</p>' in page
 
 
 def test_a_scan_leads_to_the_documents_own_page(client: TestClient, made: Made) -> None:

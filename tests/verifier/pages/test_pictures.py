@@ -10,16 +10,15 @@ from io import BytesIO
 
 import pytest
 from fastapi.testclient import TestClient
+from paged_files import endless, line, pages_of, with_pages_overwritten
 from PIL import Image
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from sample_files import (
     encrypted_pdf,
     filled_slot,
-    objects_to_pdf,
     plain_pdf,
     signed_pdf,
-    stream,
     with_document_timestamp,
     with_form_filled,
     with_page_overwritten,
@@ -48,28 +47,6 @@ FIELD = "Penanda_tangan"
 
 def codes(pictures: PagePictures) -> list[str]:
     return [each.code for each in pictures.findings]
-
-
-def pages_of(*contents: bytes) -> bytes:
-    """A file with a page for each content stream."""
-    count = len(contents)
-    kids = b" ".join(b"%d 0 R" % (4 + 2 * index) for index in range(count))
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, count),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for index, content in enumerate(contents):
-        objects += [
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> >> >>" % (5 + 2 * index),
-            stream(content),
-        ]
-    return objects_to_pdf(objects)
-
-
-def line(text: str) -> bytes:
-    return b"BT /F1 24 Tf 72 720 Td (%s) Tj ET" % text.encode()
 
 
 def reports(pdf: bytes) -> tuple[SignatureReport, ...]:
@@ -195,29 +172,6 @@ def test_an_encrypted_file_is_drawn_with_its_password(sandbox: Sandbox) -> None:
     assert (drawn.compared, drawn.pairs, drawn.findings) == (1, (), ())
 
 
-def endless(size: int) -> bytes:
-    """A page of forms in forms: each shows the next ten times, so that drawing it never comes to an end."""
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R 5 0 R] /Count 2 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R "
-        b"/Resources << /XObject << /X 7 0 R >> >> >>",
-        stream(b"/X Do"),
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 6 0 R >>",
-        stream(b"72 720 100 20 re f"),
-    ]
-    for level in range(size):
-        objects.append(
-            stream(
-                b"/X Do " * 10,
-                b"/Type /XObject /Subtype /Form /BBox [0 0 595 842] "
-                b"/Resources << /XObject << /X %d 0 R >> >>" % (8 + level),
-            )
-        )
-    objects.append(stream(b"0 0 9 9 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 595 842]"))
-    return objects_to_pdf(objects)
-
-
 def test_a_page_that_never_ends_costs_only_itself(sandbox: Sandbox) -> None:
     pdf = signed_pdf(endless(12))
     server = sandbox.server_pid
@@ -278,10 +232,47 @@ def test_the_page_that_was_written_again_is_drawn_first(sandbox: Sandbox) -> Non
     out = BytesIO()
     writer.write(out)
     # Far too little time for all of them.
-    pictures = sandbox.draw_now(out.getvalue(), field=FIELD, seconds=2.0)
+    pictures = sandbox.draw_now(out.getvalue(), field=FIELD, seconds=0.8)
     assert [pair.page for pair in pictures.pairs] == [250]
     assert codes(pictures) == ["PAGE_PICTURES_STOPPED"]
     assert pictures.compared < 250
+
+
+def test_pages_are_handed_on_as_they_come_over_several_children(
+    monkeypatch: pytest.MonkeyPatch, people: Pki
+) -> None:
+    # Each child stops behind its first page, and more pages differ than are ever held.
+    monkeypatch.setattr("verifier.picture_stream._CHILD_SECONDS", 0.0)
+    monkeypatch.setattr("verifier.picture_stream._MOST_PAIRS", 2)
+    pdf = with_pages_overwritten(5)
+    kept: list[int] = []
+    box = OneShotSandbox()
+    drawn = box.draw_now(pdf, field=FIELD, keep=lambda pair: kept.append(pair.page))
+    assert (kept, drawn.pairs, drawn.compared, drawn.findings) == ([1, 2, 3, 4, 5], (), 5, ())
+    assert codes(box.draw_now(pdf, field=FIELD)) == ["PAGE_PICTURES_STOPPED"]
+
+
+def test_what_cannot_be_kept_ends_the_drawing_and_its_child(sandbox: Sandbox) -> None:
+    def refuse(_: object) -> None:
+        raise OSError("no room")
+
+    for box in (sandbox, OneShotSandbox()):
+        began = time.monotonic()
+        with pytest.raises(OSError, match="no room"):
+            box.draw_now(with_pages_overwritten(5), field=FIELD, keep=refuse)
+        assert time.monotonic() - began < 5
+    assert sandbox.draw_now(with_pages_overwritten(1), field=FIELD).compared == 1
+
+
+def test_a_child_that_pauses_before_any_page_is_not_believed() -> None:
+    album = Album(FIELD)
+    album.read(framed(b'{"opened": 2, "first": []}'))
+    album.read(framed(b'{"page": 1, "result": "same"}') + framed(b'{"pause": true}'))
+    assert album.paused
+    album.begin()
+    album.read(framed(b'{"opened": 2, "first": []}'))
+    with pytest.raises(ValueError, match="pause"):
+        album.read(framed(b'{"pause": true}'))
 
 
 def test_pictures_stop_at_a_size(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:

@@ -1,20 +1,21 @@
 """What a file is that is no PDF, from its first bytes: read, never opened as what it claims to be.
 
-Nothing is unpacked. Of a ZIP only the names in its directory are read, and of those a bounded number.
+Nothing is unpacked. Of a ZIP only the names in its directory are read, and of those a bounded number. Pure;
+called inside the sandbox only.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from verifier.report import Observation, printable
 
-HEAD_BYTES = 8192
+_HEAD_BYTES = 8192
 # A ZIP's directory lies at its end; longer ones are not read.
-TAIL_BYTES = 1 << 20
+_TAIL_BYTES = 1 << 20
 _MOST_NAMES = 5
 
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
@@ -44,20 +45,12 @@ _OFFICE = {
 }
 
 
-@dataclass(frozen=True)
-class Ends:
-    """The first `HEAD_BYTES` of a file, and a way to read its last `TAIL_BYTES`."""
-
-    head: bytes
-    read_tail: Callable[[], bytes]
-
-
-def recognise(ends: Ends) -> Observation | None:
+def recognise(content: bytes) -> Observation | None:
     """What a file is that cannot be checked as a PDF; None for a PDF, a photo, and what is not known.
 
     A CMS container comes before everything: it may carry a whole PDF near its beginning.
     """
-    head = ends.head
+    head = content[:_HEAD_BYTES]
     if head[:1] == b"\x30" and _SIGNED_DATA in head[:32]:
         return _cms(head)
     if armour := _ARMOUR.match(head):
@@ -66,7 +59,7 @@ def recognise(ends: Ends) -> Observation | None:
     if b"%PDF-" in head[:1024]:
         return None
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip(ends)
+        return _zip(head, content[-_TAIL_BYTES:])
     return _plain(head)
 
 
@@ -99,9 +92,6 @@ def _cms(head: bytes) -> Observation:
 
 
 def _armoured_cms(head: bytes) -> Observation:
-    import base64
-    import binascii
-
     lines = head.split(b"-----", 4)[2]
     text = b"".join(lines.split())
     try:
@@ -110,15 +100,15 @@ def _armoured_cms(head: bytes) -> Observation:
         return Observation("INPUT_CMS_DETACHED")
 
 
-def _zip(ends: Ends) -> Observation:
+def _zip(head: bytes, tail: bytes) -> Observation:
     # OpenDocument and ASiC begin with an uncompressed entry of this name (EN 319 162-1, A.1).
-    if ends.head[30:38] == b"mimetype":
-        kind = ends.head[38:120]
+    if head[30:38] == b"mimetype":
+        kind = head[38:120]
         if b"vnd.etsi.asic" in kind:
             return Observation("INPUT_SIGNATURE_CONTAINER")
         if b"opendocument" in kind:
             return Observation.of("INPUT_OFFICE", what="OpenDocument")
-    names = _names(ends.read_tail())
+    names = _names(tail)
     if any(name.startswith(b"[Content_Types].xml") for name in names):
         program = next(
             (word for start, word in _OFFICE.items() if any(n.startswith(start) for n in names)), "Office"
