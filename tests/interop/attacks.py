@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from random import Random
 
 from asn1crypto import cms, core, parser
+from pyhanko.pdf_utils.crypt import PdfKeyNotAvailableError
+from pyhanko.pdf_utils.misc import PdfError
 
 from tests.interop import updates
 
@@ -27,6 +29,13 @@ class Attack:
     name: str
     breaks: str
     apply: Apply
+
+    def on(self, pdf: bytes, random: Random) -> bytes | None:
+        """What it makes of the file; None where the file lacks what it needs, or pyHanko cannot read it."""
+        try:
+            return self.apply(pdf, random)
+        except (PdfError, PdfKeyNotAvailableError):
+            return None
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ def places(pdf: bytes) -> list[Place]:
 def damaged(pdf: bytes, seed: int) -> Iterator[tuple[Attack, bytes]]:
     """Every attack that the file allows, with what it makes of it; the same seed makes the same files."""
     for attack in ATTACKS:
-        result = attack.apply(pdf, Random(f"{seed} {attack.name} {len(pdf)}"))
+        result = attack.on(pdf, Random(f"{seed} {attack.name} {len(pdf)}"))
         if result is not None:
             assert result != pdf, attack.name
             yield attack, result

@@ -12,7 +12,7 @@ import pytest
 
 from tests.interop.attacks import ATTACKS
 from tests.interop.judges import Judgement, judge_dss, judge_ours
-from tests.interop.make import HERE, JAR, Genuine, read_manifest
+from tests.interop.make import ELDERS_JAR, GO_PROGRAM, HERE, JAR, Genuine, read_manifest
 from tests.services import missing
 
 SAMPLE = HERE / "sample"
@@ -49,7 +49,7 @@ def damaged(seed: int, tmp_path_factory: pytest.TempPathFactory) -> list[Damaged
         random.shuffle(sources)
         count = 0
         for source in sources:
-            result = attack.apply((SAMPLE / "genuine" / source.file).read_bytes(), random)
+            result = attack.on((SAMPLE / "genuine" / source.file).read_bytes(), random)
             if result is None:
                 continue
             path = folder / f"{attack.name}--{source.file}"
@@ -76,6 +76,18 @@ def ours_of_damaged(damaged: list[Damaged]) -> dict[Path, Judgement]:
 def jvm() -> None:
     if not JAR.exists():
         missing("the foreign signers of the JVM", "mvn -q -f tests/interop/producers/java package")
+
+
+@pytest.fixture(scope="session")
+def elders() -> None:
+    if not ELDERS_JAR.exists():
+        missing("the elder signers of the JVM", "mvn -q -f tests/interop/producers/elders package")
+
+
+@pytest.fixture(scope="session")
+def go() -> None:
+    if not GO_PROGRAM.exists():
+        missing("the signer written in Go", "(cd tests/interop/producers/go && go build -o producer .)")
 
 
 @pytest.fixture(scope="session")

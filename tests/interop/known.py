@@ -30,6 +30,8 @@ DSS_REJECTS: tuple[Rule, ...] = (
         "an object that iText rewrites unchanged counts as a change",
     ),
     ("openpdf", ("fill",), "an object that OpenPDF rewrites unchanged counts as a change"),
+    ("itext5", ("fill",), "an object that iText 5 rewrites unchanged counts as a change"),
+    ("poppler", ("form", "hybrid"), "the field that poppler adds is listed on the page and not in the form"),
     ("pyhanko", ("fill",), "the value of an encrypted field counts as a change"),
     ("dss", ("field",), "a second field signed after the first counts as a change"),
 )
@@ -47,6 +49,11 @@ PDFSIG_REJECTS: tuple[Rule, ...] = (
     ("", ("sub=x509", "sub=sha1"), "does not read this SubFilter"),
     (
         "pdfbox",
+        ("rc4", "aes", "encrypt"),
+        "not total document: it counts an end that PDFBox writes in encrypted files",
+    ),
+    (
+        "pdfbox2",
         ("rc4", "aes", "encrypt"),
         "not total document: it counts an end that PDFBox writes in encrypted files",
     ),
@@ -73,6 +80,7 @@ DSS_ACCEPTS_ATTACKS: dict[str, str] = {
     "null-byte-range": _LATER,
     "clear-signature": _LATER,
     "second-signer": "takes the first signer of a CMS",
+    "watermark": "overlap is asked of the page's other annotations, not of its text",
     "attach-file": "an added attachment is an extension to it",
     "annotate-against-rules": "classifies annotations but does not hold them against P",
     "fill-against-rules": "classifies form filling but does not hold it against P or a lock",

@@ -434,13 +434,11 @@ def _poppler() -> _Rows:
 
 def _mupdf() -> _Rows:
     bases = ("letter", "form", "permit", "hybrid", "form-objstm", "two-revisions", "letter-aes-128")
-    rows: _Rows = [(base, ("field field=Satu y=700", "sign")) for base in bases]
-    rows += [("letter", ("field field=Satu y=700", "field field=Dua y=600", "sign key=rsa3072"))]
-    return rows
+    return [(base, ("field field=Satu y=700", "sign")) for base in bases]
 
 
 def _libreoffice() -> _Rows:
-    return [("letter", ("sign",)), ("letter", ("sign key=rsa3072",))]
+    return [("letter", ("sign",))]
 
 
 _TABLES = {

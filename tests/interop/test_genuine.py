@@ -12,7 +12,7 @@ from tests.interop import describe
 from tests.interop.conftest import genuine_sample
 from tests.interop.judges import Judgement, judge_ours
 from tests.interop.known import REJECTED
-from tests.interop.make import JAR, JVM_TOOLS, PRODUCERS, VERSIONS, Genuine, make
+from tests.interop.make import ELDER_TOOLS, JAR, JVM_TOOLS, PRODUCERS, VERSIONS, Genuine, make
 from tests.interop.recipes import all_recipes
 
 
@@ -47,12 +47,16 @@ def test_the_sample_shows_every_tool_and_every_feature_of_it() -> None:
 
 def test_the_versions_are_those_that_are_pinned() -> None:
     java = (PRODUCERS / "java" / "pom.xml").read_text()
+    elders = (PRODUCERS / "elders" / "pom.xml").read_text()
     node = json.loads((PRODUCERS / "node" / "package.json").read_text())["dependencies"]
     pins = {
         "dss": re.findall(r"<dss.version>(.+)<", java)[0],
         "openpdf": re.findall(r"openpdf</artifactId>\s+<version>(.+)<", java)[0],
         "itext": re.findall(r"<itext.version>(.+)<", java)[0],
         "signpdf": node["@signpdf/signpdf"],
+        "zgapdf": node["zgapdfsigner"],
+        "pdfbox2": re.findall(r">pdfbox</artifactId>\s+<version>(.+)<", elders)[0],
+        "itext5": re.findall(r">itextpdf</artifactId>\s+<version>(.+)<", elders)[0],
         "endesive": re.findall(
             r"^endesive==(\S+)", (PRODUCERS / "endesive" / "requirements.lock").read_text(), re.MULTILINE
         )[0],
@@ -67,17 +71,18 @@ def test_the_page_tells_what_the_recipes_and_the_known_differences_say() -> None
     assert describe.PAGE.read_text() == describe.page(describe.PAGE.read_text())
 
 
-def test_files_made_anew_are_accepted(jvm: None, seed: int, tmp_path: Path) -> None:
+def test_files_made_anew_are_accepted(jvm: None, elders: None, go: None, seed: int, tmp_path: Path) -> None:
+    tools = (*JVM_TOOLS, *ELDER_TOOLS, "gopdfsign")
     some = [
         recipe
         for number, recipe in enumerate(all_recipes())
-        if (recipe.tool in JVM_TOOLS and number % 4 == seed % 4)
+        if (recipe.tool in tools and number % 4 == seed % 4)
         or (recipe.tool == "pyhanko" and number % 8 == seed % 8)
     ]
     made, refused = make(tmp_path, some)
     without_tool = {name for name, why in refused.items() if "not installed" in why}
     assert set(refused) == without_tool, refused
-    assert len(made) >= 50, f"seed {seed}"
+    assert len(made) >= 80, f"seed {seed}"
     paths = [tmp_path / "genuine" / each.file for each in made if each.file not in REJECTED]
     judged = judge_ours(paths, tmp_path / "root.pem")
     assert {path.name: each.why for path, each in judged.items() if not each.accepted} == {}, f"seed {seed}"
