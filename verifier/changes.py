@@ -15,7 +15,7 @@ from verifier.pdf.crossref import Section
 from verifier.pdf.document import Document, File
 from verifier.pdf.objects import Damaged, Reference
 from verifier.pdf.syntax import object_number
-from verifier.pdf_structure import SignedRange, ends_revision, first_unexplained, is_white
+from verifier.pdf_structure import SignedRange, ends_revision, first_unexplained, is_white, skip_spaces
 from verifier.report import Changes, Covers, Observation
 from verifier.signature_fields import Locks, SignatureField, certification, find_signatures, locks_of
 
@@ -38,7 +38,7 @@ def first_unsigned_byte(now: Document, ends: Sequence[int]) -> int | None:
     outermost = max(ends)
     if is_white(data, outermost):
         return None
-    return first_unexplained(data, outermost, _offsets(now), now.chain.base)
+    return first_unexplained(data, outermost, _offsets(now, outermost), now.chain.base)
 
 
 def judge_aftermath(
@@ -197,19 +197,19 @@ def _misleading(then: Document, now: Document, name: str, covered_until: int) ->
             elif (
                 number in section.listed_twice
                 or places.setdefault(entry.offset, number) != number
-                or object_number(now.file.data, entry.offset) != number
+                or object_number(now.file.data, skip_spaces(now.file.data, entry.offset)) != number
             ):
                 yield Observation.of("XREF_MISLEADS", field=name, object=number)
 
 
-def _offsets(document: Document) -> dict[int, int | None]:
-    """Where the cross-reference chain says that something begins; of a table, also where it ends."""
+def _offsets(document: Document, since: int) -> dict[int, int | None]:
+    """Where, from ``since`` on, the chain says that something begins; of a table, also where it ends."""
     places: dict[int, int | None] = {}
     for section in document.chain.sections:
         places[section.start] = None if section.is_stream else section.end
         if section.hidden_start is not None:
             places[section.hidden_start] = None
         for entry in section.entries.values():
-            if entry is not None and entry.container is None:
-                places.setdefault(entry.offset, None)
+            if entry is not None and entry.container is None and entry.offset >= since:
+                places.setdefault(skip_spaces(document.file.data, entry.offset), None)
     return places

@@ -33,7 +33,7 @@ _CATALOG_FREE = _ABOUT | {"DSS"}
 _PAGE_FREE = _ABOUT | {"Tabs", "StructParents"}
 _FIELD_FREE = frozenset({"M", "StructParent", "NM", "TU"})
 _WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "Type", "Rect"})
-_WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "DA", "RV", "DV", "MK"})
+_WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "TI", "DA", "DS", "RV", "DV", "MK"})
 _NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
 # What a reader may take for a part of the page, where it stands among what was signed.
 _DRAWN_KINDS = frozenset(

@@ -97,8 +97,11 @@ def is_white(pdf: bytes, start: int) -> bool:
 
 
 _SPACES = re.compile(rb"[\x00\t\n\x0c\r ]*")
-# Producers sign their name between a trailer and its startxref; what is longer is no remark.
-_REMARKS = re.compile(rb"(?:%(?!%EOF)[^\r\n]{0,200}+[\r\n]++){1,5}+(?=startxref)")
+# Producers sign their name between a trailer and its startxref, or between objects; what is longer, or what a
+# program that repairs files could take for an object, is no remark.
+_REMARKS = re.compile(
+    rb"(?:%(?!%EOF)(?:(?!obj|xref|trailer|stream)[^\r\n]){0,200}+[\r\n]++){1,5}+(?=[^%\r\n])"
+)
 _OBJECT = re.compile(rb"(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj(?![0-9A-Za-z])")
 _START = re.compile(rb"startxref[\x00\t\n\x0c\r ]{1,99}(\d{1,10})[\x00\t\n\x0c\r ]{1,99}%%EOF")
 # Greedy from the front, so that the last one is found by going back from the end without a step of ours.
@@ -126,12 +129,13 @@ def first_unexplained(pdf: bytes, start: int, offsets: Mapping[int, int | None],
 
     ``offsets`` are the places where the cross-reference chain says that an object, a table or a
     cross-reference stream begins, each table with where its trailer ends. Between ``start`` and the end of
-    the file there may be white space, objects and tables at those places, and ``startxref … %%EOF`` pointing
-    at one of them; ``base`` is what has to be added to what a ``startxref`` says.
+    the file there may be white space, a few remarks, objects and tables at those places, and ``startxref …
+    %%EOF`` pointing at one of them, or at white space before it; ``base`` is what has to be added to what a
+    ``startxref`` says.
     """
     at = start
     while True:
-        white, at = at, _end(_SPACES, pdf, at)
+        white, at = at, skip_spaces(pdf, at)
         if at - white > _LARGEST_BLOCK:
             return white
         if at == len(pdf):
@@ -139,7 +143,7 @@ def first_unexplained(pdf: bytes, start: int, offsets: Mapping[int, int | None],
         if match := _START.match(pdf, at):
             # One that leads back behind the start takes a signature out of what other programs show.
             place = int(match.group(1)) + base
-            if place < start or place not in offsets:
+            if place < start or skip_spaces(pdf, place) not in offsets:
                 return at
             after: int | None = match.end()
         elif match := _REMARKS.match(pdf, at):
@@ -153,6 +157,11 @@ def first_unexplained(pdf: bytes, start: int, offsets: Mapping[int, int | None],
         if after is None:
             return at
         at = after
+
+
+def skip_spaces(pdf: bytes, at: int) -> int:
+    """The place of the first byte from ``at`` on that is not white."""
+    return _end(_SPACES, pdf, at)
 
 
 def last_end(pdf: bytes) -> int | None:

@@ -33,6 +33,7 @@ def make(folder: Path) -> dict[str, Path]:
     )
     keep("letter", (_HERE / "letter.pdf").read_bytes())  # by the command in docs/interop.md
     keep("form", _form())
+    keep("rich-form", _rich_form())
     keep("two-revisions", _revised(_form()))
     keep("hybrid", _hybrid())
     keep("old", _form().replace(b"%PDF-1.7", b"%PDF-1.3"))
@@ -96,6 +97,51 @@ def _form_objects() -> list[bytes]:
 
 def _form() -> bytes:
     return numbered(_form_objects())
+
+
+# Of the text fields and choices below, in their order.
+_SIZES = ((200, 20), (100, 20), (100, 20), (100, 20), (328, 60), (128, 50), (328, 20))
+
+
+def _rich_form() -> bytes:
+    """Every kind of field: choices, radio buttons, a tree of names, one field with two widgets, several lines."""
+    look = b"/Type /XObject /Subtype /Form /BBox [0 0 %d %d] /Resources << /Font << /Helv 5 0 R >> >>"
+    widget = b"/Type /Annot /Subtype /Widget /P 3 0 R /F 4 /DA (/Helv 11 Tf 0 g) "
+    names = b"[6 0 R 9 0 R 12 0 R 15 0 R 16 0 R 17 0 R]"
+    shown = b"[7 0 R 8 0 R 10 0 R 11 0 R 13 0 R 14 0 R 15 0 R 16 0 R 17 0 R]"
+    button = widget + b"/AS /Off /AP << /N << /%s 25 0 R /Off 26 0 R >> >> "
+    return numbered(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields %s /DA (/Helv 0 Tf 0 g) "
+            b"/DR << /Font << /Helv 5 0 R >> >> >> >>" % names,
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Annots %s "
+            b"/Resources << /Font << /F1 5 0 R >> >> >>" % shown,
+            stream(_CONTENT),
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+            # Radio buttons: one field, a widget for each choice.
+            b"<< /FT /Btn /Ff 49152 /T (jenis) /V /Off /Kids [7 0 R 8 0 R] >>",
+            b"<< %s /Parent 6 0 R /Rect [72 640 92 660] >>" % (button % b"satu"),
+            b"<< %s /Parent 6 0 R /Rect [112 640 132 660] >>" % (button % b"dua"),
+            # A tree: alamat.jalan and alamat.kota.
+            b"<< /T (alamat) /Kids [10 0 R 11 0 R] >>",
+            b"<< %s /FT /Tx /T (jalan) /Parent 9 0 R /Rect [72 600 272 620] /AP << /N 18 0 R >> >>" % widget,
+            b"<< %s /FT /Ch /Ff 131072 /T (kota) /Parent 9 0 R /Rect [300 600 400 620] /V (Metro) "
+            b"/Opt [(Metro) (Sragen) (Tuban)] /AP << /N 19 0 R >> >>" % widget,
+            # One field that is shown twice.
+            b"<< /FT /Tx /T (nomor) /DA (/Helv 11 Tf 0 g) /Kids [13 0 R 14 0 R] >>",
+            b"<< %s /Parent 12 0 R /Rect [72 560 172 580] /AP << /N 20 0 R >> >>" % widget,
+            b"<< %s /Parent 12 0 R /Rect [300 560 400 580] /AP << /N 21 0 R >> >>" % widget,
+            b"<< %s /FT /Tx /Ff 4096 /T (uraian) /Rect [72 480 400 540] /AP << /N 22 0 R >> >>" % widget,
+            b"<< %s /FT /Ch /Ff 2097152 /T (layanan) /Rect [72 420 200 470] /Opt [(KK) (KIA) (SIP)] "
+            b"/AP << /N 23 0 R >> >>" % widget,
+            b"<< %s /FT /Tx /Ff 16777216 /MaxLen 16 /T (nik) /Rect [72 380 400 400] /AP << /N 24 0 R >> >>"
+            % widget,
+            *(stream(b"/Tx BMC EMC", look % size) for size in _SIZES),
+            stream(b"0 0 m 20 20 l S", look % (20, 20)),
+            stream(b"0 0 20 20 re S", look % (20, 20)),
+        ]
+    )
 
 
 def _revised(base: bytes) -> bytes:

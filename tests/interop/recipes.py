@@ -73,6 +73,24 @@ _PLAIN = ("permit", "letter", "form", "form-objstm", "letter-ghostscript")
 _OPEN = tuple(base for base in _ALL_BASES if "-rc4" not in base and "-aes" not in base)
 
 
+_FILLS = tuple(
+    f"fill field={field} value={value}"
+    for field, value in (
+        ("jenis", "dua"),
+        ("alamat.jalan", "Merdeka"),
+        ("alamat.kota", "Tuban"),
+        ("nomor", "12"),
+        ("uraian", "Panjang"),
+        ("layanan", "KIA"),
+        ("nik", "3500"),
+    )
+)
+_RICH: _Rows = [
+    ("rich-form", ("sign", *_FILLS)),
+    ("rich-form", ("sign certify=2", *_FILLS[:3], "sign key=p256")),
+]
+
+
 def _dss() -> _Rows:
     rows: _Rows = []
     for level in ("B", "T", "LT", "LTA"):
@@ -166,7 +184,7 @@ def _pdfbox() -> _Rows:
         ("letter", ("encrypt bits=256", "sign", "sign key=p256")),
         ("form", ("encrypt bits=256", "sign", "fill field=catatan value=Lengkap")),
     ]
-    return rows
+    return [*rows, *_RICH]
 
 
 def _openpdf() -> _Rows:
@@ -200,7 +218,7 @@ def _openpdf() -> _Rows:
         ("letter", ("encrypt bits=128", "sign")),
         ("letter", ("encrypt bits=128 rc4", "sign rewrite")),
     ]
-    return rows
+    return [*rows, *_RICH]
 
 
 def _itext() -> _Rows:
@@ -248,7 +266,7 @@ def _itext() -> _Rows:
         ("letter", ("encrypt bits=256", "sign", "sign key=p256")),
         ("letter", ("encrypt bits=256 gcm", "sign")),
     ]
-    return rows
+    return [*rows, *_RICH]
 
 
 def _pyhanko() -> _Rows:
@@ -352,7 +370,7 @@ def _pdfbox2() -> _Rows:
         ("letter", ("encrypt bits=128", "sign")),
         ("form", ("encrypt bits=256", "sign", "sign key=p256")),
     ]
-    return rows
+    return [*rows, *_RICH]
 
 
 def _itext5() -> _Rows:
@@ -388,7 +406,7 @@ def _itext5() -> _Rows:
         ("form", ("encrypt bits=128", "sign", "sign key=p256")),
         ("form", ("encrypt bits=256", "sign", "sign key=p256")),
     ]
-    return rows
+    return [*rows, *_RICH]
 
 
 def _zgapdf() -> _Rows:

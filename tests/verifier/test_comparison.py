@@ -419,3 +419,41 @@ def test_an_empty_revision_that_a_later_signature_covers_changes_nothing() -> No
     assert [(each.integrity, each.changes) for each in answer.signatures] == [
         ("intact", "permitted"), ("intact", "none")
     ]  # fmt: skip
+
+
+def _off_by_one(pdf: bytes) -> bytes:
+    """Offsets that lead to the end of line before what they mean, in the table and in startxref."""
+    later = revised(pdf, filled())
+    tail = later[len(pdf) :]
+    tail = re.sub(rb"(\d{10}) 00000 n", lambda match: b"%010d 00000 n" % (int(match[1]) - 1), tail)
+    tail = re.sub(rb"startxref\n(\d+)", lambda match: b"startxref\n%d" % (int(match[1]) - 1), tail)
+    return pdf + tail
+
+
+def _with_remark(pdf: bytes, remark: bytes) -> bytes:
+    at = len(pdf)
+    return _moved(revised(pdf, filled()), at, remark)
+
+
+def _moved(later: bytes, at: int, inserted: bytes) -> bytes:
+    """A later revision with something before it, and its offsets counted anew."""
+    head, tail = later[:at], later[at:]
+    by = len(inserted)
+    tail = re.sub(rb"(\d{10}) 00000 n", lambda match: b"%010d 00000 n" % (int(match[1]) + by), tail)
+    tail = re.sub(rb"startxref\n(\d+)", lambda match: b"startxref\n%d" % (int(match[1]) + by), tail)
+    return head + inserted + tail
+
+
+def test_an_update_may_be_written_loosely() -> None:
+    pdf = signed()
+    assert changes_of(_off_by_one(pdf))[0] == "permitted"
+    assert changes_of(_with_remark(pdf, b"% written by a program\n% in two lines\n"))[0] == "permitted"
+    assert changes_of(_with_remark(pdf, b"\r\n\r\n"))[0] == "permitted"
+
+
+@pytest.mark.parametrize(
+    "hidden", [b"% 4 0 obj << >> endobj\n", b"%" + b"x" * 300 + b"\n", b"x\n", b"% xref\n", b"%a\n" * 20]
+)
+def test_what_is_no_remark_is_nobodys(hidden: bytes) -> None:
+    changes, codes = changes_of(_with_remark(signed(), hidden))
+    assert (changes, "BYTES_APPENDED" in codes) == ("forbidden", True)
