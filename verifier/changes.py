@@ -6,11 +6,12 @@ neither explains is forbidden.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from verifier.comparison import Comparison, Outcome
+from verifier.overlap import CannotDraw, Drawings, Drawn
 from verifier.pdf.crossref import Section
 from verifier.pdf.document import Document, File
 from verifier.pdf.objects import Damaged, Reference
@@ -68,13 +69,30 @@ def judge_aftermath(
             "whole_revision", "undetermined", (Observation.of("CHANGES_UNDETERMINED", field=field.name),)
         )
     outcome, locks = Outcome(), _locks(document, own)
+    drawn: dict[Drawn, None] = {}
     for before, after in pairwise(_states(document, now)):
         vouched = after.end <= covered_until
-        step = Comparison(before, after, field.name, locks, vouched=vouched).run()
-        if step.weight != "permitted":
-            step = Comparison(before, after, field.name, locks, vouched=vouched, exact=True).run()
-        outcome.join(step)
+        step = Comparison(before, after, field.name, locks, vouched=vouched)
+        if step.run().weight != "permitted":
+            step = Comparison(before, after, field.name, locks, vouched=vouched, exact=True)
+            step.run()
+        outcome.join(step.outcome)
+        drawn.update(dict.fromkeys(step.drawn))
+    if outcome.weight == "permitted":
+        _judge_drawn(drawn, Drawings.of(document, now), field.name, outcome)
     return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings))
+
+
+def _judge_drawn(drawn: Iterable[Drawn], pages: Drawings, name: str, outcome: Outcome) -> None:
+    """Whether what came to lie on the pages hides something, or reads as part of it, as shown now."""
+    for each in drawn:
+        try:
+            found = each.finding(pages)
+        except CannotDraw:
+            outcome.add("undetermined", "PAGE_NOT_DRAWN", field=name, page=each.page)
+            continue
+        if found is not None:
+            outcome.add("forbidden", found[0], field=name, **found[1])
 
 
 def was_signature_removed(now: Document, ends: Sequence[int], claimed: Sequence[int]) -> bool:
@@ -202,6 +220,10 @@ def _misleading(then: Document, now: Document, name: str, covered_until: int) ->
                 yield Observation.of("XREF_MISLEADS", field=name, object=number)
 
 
+# White space before an object to which an offset may point, that of the end before it included.
+_MOST_WHITE = 1024
+
+
 def _offsets(document: Document, since: int) -> dict[int, int | None]:
     """Where, from ``since`` on, the chain says that something begins; of a table, also where it ends."""
     places: dict[int, int | None] = {}
@@ -210,6 +232,6 @@ def _offsets(document: Document, since: int) -> dict[int, int | None]:
         if section.hidden_start is not None:
             places[section.hidden_start] = None
         for entry in section.entries.values():
-            if entry is not None and entry.container is None and entry.offset >= since:
+            if entry is not None and entry.container is None and entry.offset >= since - _MOST_WHITE:
                 places.setdefault(skip_spaces(document.file.data, entry.offset), None)
     return places

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from verifier.form_fields import FormNode, read_form
 from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
-from verifier.overlap import Box, CannotDraw, Drawings
+from verifier.overlap import Box, CannotDraw, Drawings, Drawn
 from verifier.pdf.document import Document
-from verifier.pdf.objects import Reference, TooMuch
+from verifier.pdf.objects import Reference
 from verifier.report import Observation
 from verifier.roles import Map, Role, extend_roles, map_roles, page_numbers
 from verifier.signature_fields import Locks, text
@@ -51,7 +52,6 @@ _DRAWN_KINDS = frozenset(
         "Link",
     }
 )
-_APART = 9.0  # points: more than between two letters or two lines of one paragraph
 _NOTE_FREE = frozenset(
     {"M", "Contents", "Popup", "T", "RC", "Subj", "NM", "State", "StateModel", "IRT", "RT"}
 )
@@ -76,16 +76,6 @@ class Outcome:
         """Take in what another comparison found."""
         self.weight = max(self.weight, other.weight, key=_ORDER.index)
         self.findings.extend(each for each in other.findings if each not in self.findings)
-
-
-@dataclass(frozen=True)
-class _Field:
-    """A field as it is inherited at one node: full name, type, value, and whether a signature fills it."""
-
-    name: str
-    kind: Any
-    value: Any
-    signed: bool
 
 
 class Comparison:
@@ -116,9 +106,12 @@ class Comparison:
         else:
             self._old_map = signed.once(_roles)
             self._new_map = now.once(_roles, lambda: extend_roles(self._old_map, now, self._candidates))
-        self._old_fields, self._new_fields = signed.once(_fields), now.once(_fields)
+        form = signed.once(read_form)
+        self._old_fields = form.nodes
+        self._new_fields = now.once(read_form, lambda: read_form(now, form, self._candidates)).nodes
         self._filled: set[int] = set()
-        self._drawings: Drawings | None = None
+        self.drawn: list[Drawn] = []
+        """What came to lie on the pages; whether it hides something is asked of the last state."""
         self._page_index = now.once(page_numbers)
 
     def run(self) -> Outcome:
@@ -339,7 +332,7 @@ class Comparison:
             self._form_field(number, known, before, after, keys)
 
     def _signature_field(
-        self, number: int, known: _Field, before: dict[str, Any], after: dict[str, Any], keys: set[str]
+        self, number: int, known: FormNode, before: dict[str, Any], after: dict[str, Any], keys: set[str]
     ) -> None:
         page = self._page_of(number)
         new = self._new_fields.get(number)
@@ -366,7 +359,7 @@ class Comparison:
         self._filled.update((number, *below))
 
     def _form_field(
-        self, number: int, known: _Field, before: dict[str, Any], after: dict[str, Any], keys: set[str]
+        self, number: int, known: FormNode, before: dict[str, Any], after: dict[str, Any], keys: set[str]
     ) -> None:
         page = self._page_of(number)
         if "Ff" in keys and (_integer(before.get("Ff")) ^ _integer(after.get("Ff"))) == _READ_ONLY:
@@ -394,13 +387,14 @@ class Comparison:
         self.outcome.add("permitted", "FORM_FILLED", field=self._name, name=known.name, page=page)
 
     def _redrawn(self, node: dict[str, Any], name: str) -> None:
-        """A look that was made anew for the same value: it may not show anything else."""
+        """A look that was made anew for the same value: it may not show anything else, nor for a while."""
+        pages = Drawings.of(self._old, self._new)
         for widget in self._widgets(node):
             box = self._box(widget)
             if box is None or _flags(widget) & _HIDDEN_FLAGS:
                 continue
             try:
-                if self._pages().differs(box):
+                if pages.differs(box):
                     self._forbid("CHANGE_FIELD", name=name, page=box.page + 1)
             except CannotDraw:
                 self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)
@@ -496,36 +490,19 @@ class Comparison:
         if box is None:
             return
         told = page or str(box.page + 1)
-        rectangle = f"{box.x0:.0f} {box.y0:.0f} {box.x1:.0f} {box.y1:.0f}"
         if empty:
             # It draws nothing itself, but programs mark a field that waits; one over a page hides the page.
             if self._share_of_page(box) > _FULL_PAGE:
-                self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
+                self._forbid("CONTENT_COVERED", name=name, page=told, box=box.told)
             return
-        try:
-            if self._pages().hides(box, was_there=was_there):
-                self._forbid("CONTENT_COVERED", name=name, page=told, box=rectangle)
-        except CannotDraw:
-            self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=told)
+        self.drawn.append(Drawn(box, name, told, was_there=was_there))
 
     def _check_apart(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """What is drawn beside signed words reads as one of them: a digit more, a "not" in between."""
         box = self._box(annotation)
         if box is None or _flags(annotation) & _HIDDEN_FLAGS:
             return
-        try:
-            if self._pages().has_ink(box.grown(_APART)):
-                self._forbid("CONTENT_JOINED", kind=kind, page=page)
-        except CannotDraw:
-            self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=page)
-
-    def _pages(self) -> Drawings:
-        if self._drawings is None:
-            data = self._new.file.data
-            self._drawings = Drawings(
-                bytes(data[: self._old.end]), bytes(data[: self._new.end]), self._new.password
-            )
-        return self._drawings
+        self.drawn.append(Drawn(box, kind, page, joins=True))
 
     def _box(self, widget: dict[str, Any]) -> Box | None:
         numbers = self._new.resolve_all(widget.get("Rect"))
@@ -601,31 +578,3 @@ def _widgets_on_pages(document: Document) -> frozenset[int]:
 
 def _roles(document: Document) -> Map:
     return map_roles(document)
-
-
-def _fields(document: Document) -> dict[int, _Field]:
-    """Every node of the form by its object number, with what it inherits."""
-    found: dict[int, _Field] = {}
-    roots = document.get(document.catalog, "AcroForm", "Fields")
-    waiting: list[tuple[Any, str, Any, Any]] = []
-    waiting.extend((each, "", None, None) for each in (roots if isinstance(roots, list) else ()))
-    while waiting:
-        value, prefix, kind, value_above = waiting.pop()
-        node = document.resolve(value)
-        if not isinstance(node, dict) or (isinstance(value, Reference) and value.number in found):
-            continue
-        title = document.resolve(node.get("T"))
-        name = f"{prefix}.{text(title)}".lstrip(".") if isinstance(title, bytes) else prefix
-        kind = document.resolve(node.get("FT")) or kind
-        value_here = node.get("V", value_above)
-        filled = document.resolve(value_here)
-        if isinstance(value, Reference):
-            found[value.number] = _Field(
-                name, kind, value_here, bool(isinstance(filled, dict) and kind == "Sig")
-            )
-        kids = document.resolve(node.get("Kids"))
-        if isinstance(kids, list):
-            waiting.extend((each, name, kind, value_here) for each in kids)
-        if len(found) > 200_000:
-            raise TooMuch("too many fields")
-    return found

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from verifier.pdf.document import Document
+
 _SCALE = 2.0  # 144 dots per inch
 _MOST_POINTS = 4_000_000
 _INK = 40  # of 255, darker than the paper around
@@ -38,6 +40,42 @@ class Box:
         """The rectangle with a margin around it."""
         return Box(self.page, self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
 
+    @property
+    def told(self) -> str:
+        """The rectangle for a sentence: left, bottom, right, top."""
+        return f"{self.x0:.0f} {self.y0:.0f} {self.x1:.0f} {self.y1:.0f}"
+
+
+# Points: more than between two letters, or two lines of one paragraph.
+_APART = 9.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Something that came to lie on a page, called ``name``; ``page`` is counted from 1, for a sentence.
+
+    ``was_there`` as in `Drawings.hides`; ``joins`` says that it may not even stand beside what was signed.
+    """
+
+    box: Box
+    name: str
+    page: str
+    was_there: bool = False
+    joins: bool = False
+
+    def finding(self, pages: Drawings) -> tuple[str, dict[str, object]] | None:
+        """What is wrong with it, as the code of a finding and its values; None if nothing is.
+
+        Raises:
+            CannotDraw: as `Drawings.hides`.
+        """
+        if self.joins:
+            if pages.has_ink(self.box.grown(_APART)):
+                return "CONTENT_JOINED", {"kind": self.name, "page": self.page}
+        elif pages.hides(self.box, was_there=self.was_there):
+            return "CONTENT_COVERED", {"name": self.name, "page": self.page, "box": self.box.told}
+        return None
+
 
 class CannotDraw(Exception):
     """A page cannot be drawn, so what is covered on it stays open."""
@@ -52,6 +90,12 @@ class Drawings:
         self._opened: dict[bool, Any] = {}
         self._drawn: dict[tuple[bool, int, bool], Any] = {}
         self._answers: dict[tuple[Box, bool], bool] = {}
+
+    @classmethod
+    def of(cls, signed: Document, now: Document) -> Drawings:
+        """The pages of two states of one file."""
+        data = now.file.data
+        return cls(bytes(data[: signed.end]), bytes(data[: now.end]), now.password)
 
     def hides(self, box: Box, *, was_there: bool) -> bool:
         """Whether ink of the signed page is gone within the box.

@@ -104,7 +104,7 @@ _SIZES = ((200, 20), (100, 20), (100, 20), (100, 20), (328, 60), (128, 50), (328
 
 
 def _rich_form() -> bytes:
-    """Every kind of field: choices, radio buttons, a tree of names, one field with two widgets, several lines."""
+    """Every kind of field: choices, radio buttons, a tree of names, one field shown twice, several lines."""
     look = b"/Type /XObject /Subtype /Form /BBox [0 0 %d %d] /Resources << /Font << /Helv 5 0 R >> >>"
     widget = b"/Type /Annot /Subtype /Widget /P 3 0 R /F 4 /DA (/Helv 11 Tf 0 g) "
     names = b"[6 0 R 9 0 R 12 0 R 15 0 R 16 0 R 17 0 R]"

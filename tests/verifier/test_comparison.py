@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from random import Random
 
+import pypdfium2
 import pytest
 from odd_files import objects, sign, table
 from small_pki import NOW
@@ -457,3 +458,20 @@ def test_an_update_may_be_written_loosely() -> None:
 def test_what_is_no_remark_is_nobodys(hidden: bytes) -> None:
     changes, codes = changes_of(_with_remark(signed(), hidden))
     assert (changes, "BYTES_APPENDED" in codes) == ("forbidden", True)
+
+
+def test_the_pages_of_many_revisions_are_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As signed and as they are now: what lay on them in between nobody sees."""
+    opened: list[int] = []
+
+    class Counted(pypdfium2.PdfDocument):  # type: ignore[misc]
+        def __init__(self, data: bytes, **options: object) -> None:
+            opened.append(len(data))
+            super().__init__(data, **options)
+
+    monkeypatch.setattr(pypdfium2, "PdfDocument", Counted)
+    pdf = signed()
+    for number in range(30):
+        pdf = revised(pdf, filled(b"(%d)" % number))
+    assert changes_of(pdf)[0] == "permitted"
+    assert len(opened) == 2
