@@ -40,7 +40,7 @@ from verifier.details import Details
 from verifier.inventory import take_inventory
 from verifier.pdf.crossref import header_of
 from verifier.pdf.document import Document, File
-from verifier.pdf.encryption import PasswordNeeded
+from verifier.pdf.encryption import PasswordNeeded, UnknownEncryption
 from verifier.pdf.objects import Damaged, TooMuch
 from verifier.pdf_structure import (
     StructureFault,
@@ -63,7 +63,7 @@ from verifier.signature import (
     read_evidence,
     revision_of,
 )
-from verifier.signature_fields import find_signatures, text
+from verifier.signature_fields import find_signatures, has_usage_rights, text
 from verifier.store import Store, has_store, read_store
 from verifier.traces import find_traces
 
@@ -141,6 +141,8 @@ def _inspect_pdf(
     except PasswordNeeded:
         wrong = (Observation("PASSWORD_WRONG"),) if password else ()
         return FileAnswer(readable=False, findings=(*wrong, Observation("PASSWORD_NEEDED")))
+    except UnknownEncryption:
+        return FileAnswer.unreadable("ENCRYPTION_UNKNOWN")
     findings: list[Observation] = []
     if document.encrypted:
         findings.append(Observation("ENCRYPTED"))
@@ -158,7 +160,9 @@ def _inspect_pdf(
             # What is broken may have held the signature.
             return FileAnswer.unreadable("DAMAGED")
         findings.append(Observation("NO_SIGNATURE"))
-        if b"/ByteRange" in pdf:
+        if has_usage_rights(document):
+            findings.append(Observation("USAGE_RIGHTS"))
+        elif b"/ByteRange" in pdf:
             findings.append(Observation("SIGNATURE_REMOVED"))
         codes = scan.read_codes_of_pdf(pdf)
         return FileAnswer(readable=True, unsigned=True, findings=tuple(findings), qr_codes=codes)

@@ -36,6 +36,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "PDF ini terkunci; periksa lagi dengan kata sandinya.",
         "This PDF is locked; check it again with its password.",
     ),
+    "ENCRYPTION_UNKNOWN": (
+        "error",
+        "PDF ini dikunci dengan cara lain daripada kata sandi; minta salinan yang tidak dikunci.",
+        "This PDF is locked in another way than with a password; ask for a copy that is not locked.",
+    ),
     "PASSWORD_WRONG": (
         "error",
         "Kata sandi yang diberikan tidak membuka PDF ini.",
@@ -112,6 +117,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "warning",
         "Ada sisa tanda tangan yang tidak lagi menjadi bagian dokumen; mungkin dihapus.",
         "There are remains of a signature that is no longer part of the document; it may have been removed.",
+    ),
+    "USAGE_RIGHTS": (
+        "info",
+        "Yang ada hanya izin pakai untuk program pembaca, bukan tanda tangan seseorang atas isinya.",
+        "There are only usage rights for a reading program, not a person's signature of the content.",
     ),
     "SCAN_OF": (
         "info",

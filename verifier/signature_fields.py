@@ -177,6 +177,17 @@ def certification(document: Document) -> Any:
     return permissions.get("DocMDP") if isinstance(permissions, dict) else None
 
 
+def has_usage_rights(document: Document) -> bool:
+    """Whether /Perms holds a usage rights signature, by which a maker lets its reader do more (12.8.2.3).
+
+    No person signed anything with it, and no field shows it.
+    """
+    permissions = document.get(document.catalog, "Perms")
+    return isinstance(permissions, dict) and any(
+        isinstance(document.resolve(permissions.get(key)), dict) for key in ("UR3", "UR")
+    )
+
+
 def _permission(document: Document, parameters: dict[str, Any], default: int | None) -> int | None:
     value = document.resolve(parameters.get("P"))
     return value if value in (1, 2, 3) else default

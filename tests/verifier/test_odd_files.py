@@ -95,3 +95,23 @@ def test_a_time_stamp_without_its_certificate_proves_nothing_and_breaks_nothing(
     (signature,) = answer.signatures
     assert (signature.integrity, signature.signed_at_source) == (expected[0], "claimed")
     assert expected[1] in {finding.code for finding in answer.findings}
+
+
+def test_usage_rights_are_no_signature_and_nothing_was_removed() -> None:
+    found = objects(Random(1))
+    found[1] = found[1].replace(b"/AcroForm << /Fields [6 0 R] /SigFlags 3 >>", b"/Perms << /UR3 7 0 R >>")
+    found[3] = found[3].replace(b"/Annots [6 0 R]", b"")
+    answer = look(sign(table(found)))
+    codes = {finding.code for finding in answer.findings}
+    assert (answer.readable, answer.unsigned, answer.signatures) == (True, True, ())
+    assert "USAGE_RIGHTS" in codes
+    assert "SIGNATURE_REMOVED" not in codes
+
+
+@pytest.mark.parametrize("handler", [b"/Filter /Adobe.PubSec /V 4", b"/Filter /Standard /V 9 /R 99"])
+def test_a_file_locked_otherwise_than_with_a_password_is_told_as_that(handler: bytes) -> None:
+    found = {**objects(Random(1)), 8: b"<< %s >>" % handler}
+    pdf = sign(table(found).replace(b"/Root 1 0 R", b"/Root 1 0 R /Encrypt 8 0 R"))
+    answer = look(pdf)
+    assert not answer.readable
+    assert [finding.code for finding in answer.findings] == ["ENCRYPTION_UNKNOWN"]

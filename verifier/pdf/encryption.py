@@ -23,6 +23,10 @@ class PasswordNeeded(Exception):
     """Neither the empty password nor the one given opens the file."""
 
 
+class UnknownEncryption(Exception):
+    """The file is encrypted otherwise than with a password: for recipients, or by a handler of its own."""
+
+
 @dataclass(frozen=True)
 class Decryption:
     """How this file's strings and streams become clear; methods are V2, AESV2, AESV3, AESV4, Identity."""
@@ -70,13 +74,14 @@ def open_with(encrypt: dict[str, Any], first_id: bytes, password: str | None) ->
 
     Raises:
         PasswordNeeded: the password is wrong, or one is needed.
-        Damaged: the dictionary is not that of the standard handler, or of a revision unknown to us.
+        UnknownEncryption: the dictionary is not that of the standard handler, or of a revision unknown to us.
+        Damaged: it lacks what it needs.
     """
     if encrypt.get("Filter") != "Standard":
-        raise Damaged("an encryption that is not the standard one")
+        raise UnknownEncryption("not the standard handler")
     revision = encrypt.get("R")
     if revision not in (2, 3, 4, 5, 6, 7):
-        raise Damaged("an unknown revision of encryption")
+        raise UnknownEncryption("an unknown revision")
     strings = _method(encrypt, "StrF")
     streams = _method(encrypt, "StmF")
     metadata = encrypt.get("EncryptMetadata", True) is not False
