@@ -298,7 +298,7 @@ class Comparison:
         for widget in self._widgets(node):
             if _RUNNING & widget.keys():
                 self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(widget))
-            self._check_cover(widget, name, was_there=False, empty="AP" not in widget)
+            self._check_cover(widget, name, was_there=False, on_line=True, empty="AP" not in widget)
 
     def _is_time_stamp(self, node: dict[str, Any]) -> bool:
         value = self._new.resolve(node.get("V"))
@@ -348,7 +348,7 @@ class Comparison:
             return
         self._fill(number, after)
         for widget in self._widgets(after):
-            self._check_cover(widget, known.name, was_there="Rect" not in keys, empty=False)
+            self._check_cover(widget, known.name, was_there="Rect" not in keys, on_line=True)
 
     def _fill(self, number: int, node: dict[str, Any]) -> None:
         """Note that a field got a value, which its widgets may show."""
@@ -383,7 +383,7 @@ class Comparison:
             return
         self._fill(number, after)
         for widget in self._widgets(after):
-            self._check_cover(widget, known.name, was_there=True, empty=False)
+            self._check_cover(widget, known.name, was_there=True)
         self.outcome.add("permitted", "FORM_FILLED", field=self._name, name=known.name, page=page)
 
     def _redrawn(self, node: dict[str, Any], name: str) -> None:
@@ -425,7 +425,7 @@ class Comparison:
                         node if isinstance(node, dict) else {}, known.name, signed=known.signed
                     )
                 elif isinstance(node, dict):
-                    self._check_cover(node, known.name, was_there=False, empty=False)
+                    self._check_cover(node, known.name, on_line=known.kind == "Sig")
             elif known is None and isinstance(node, dict) and self._new.get(node, "FT") == "Sig":
                 # Some producers list their field on the page and not in the form; it is judged all the same.
                 self._look_of_signature(node, text(self._new.get(node, "T")), signed="V" in node)
@@ -440,7 +440,7 @@ class Comparison:
             self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind=kind or "?")
             return
         if kind != "Popup":
-            self._check_cover(node, str(kind), was_there=False, empty=False, page=page)
+            self._check_cover(node, str(kind), page=page)
         if kind in _DRAWN_KINDS:
             self._check_apart(node, str(kind), page)
         self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
@@ -482,7 +482,14 @@ class Comparison:
     # -- what is hidden
 
     def _check_cover(
-        self, widget: dict[str, Any], name: str, *, was_there: bool, empty: bool, page: str | None = None
+        self,
+        widget: dict[str, Any],
+        name: str,
+        *,
+        was_there: bool = False,
+        on_line: bool = False,
+        empty: bool = False,
+        page: str | None = None,
     ) -> None:
         if _flags(widget) & _HIDDEN_FLAGS:
             return
@@ -495,7 +502,7 @@ class Comparison:
             if self._share_of_page(box) > _FULL_PAGE:
                 self._forbid("CONTENT_COVERED", name=name, page=told, box=box.told)
             return
-        self.drawn.append(Drawn(box, name, told, was_there=was_there))
+        self.drawn.append(Drawn(box, name, told, was_there=was_there, on_line=on_line))
 
     def _check_apart(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """What is drawn beside signed words reads as one of them: a digit more, a "not" in between."""

@@ -19,6 +19,8 @@ _COVERED = 100  # of 255, lighter than before
 _KEPT = 0.5  # of the ink's darkness
 _FEW = 16  # pixels: less than a digit in small print
 _AROUND = 9  # pixels within which there is paper somewhere
+# A line on which one signs: 24 points and longer, thinner than 2 points.
+_LINE_LONG, _LINE_THICK = 48, 4
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,15 @@ _APART = 9.0
 class Drawn:
     """Something that came to lie on a page, called ``name``; ``page`` is counted from 1, for a sentence.
 
-    ``was_there`` as in `Drawings.hides`; ``joins`` says that it may not even stand beside what was signed.
+    ``was_there`` and ``on_line`` as in `Drawings.hides`; ``joins`` says that it may not even stand beside
+    what was signed.
     """
 
     box: Box
     name: str
     page: str
     was_there: bool = False
+    on_line: bool = False
     joins: bool = False
 
     def finding(self, pages: Drawings) -> tuple[str, dict[str, object]] | None:
@@ -72,7 +76,7 @@ class Drawn:
         if self.joins:
             if pages.has_ink(self.box.grown(_APART)):
                 return "CONTENT_JOINED", {"kind": self.name, "page": self.page}
-        elif pages.hides(self.box, was_there=self.was_there):
+        elif pages.hides(self.box, was_there=self.was_there, on_line=self.on_line):
             return "CONTENT_COVERED", {"name": self.name, "page": self.page, "box": self.box.told}
         return None
 
@@ -89,7 +93,7 @@ class Drawings:
         self._password = password
         self._opened: dict[bool, Any] = {}
         self._drawn: dict[tuple[bool, int, bool], Any] = {}
-        self._answers: dict[tuple[Box, bool], bool] = {}
+        self._answers: dict[tuple[Box, bool, bool], bool] = {}
 
     @classmethod
     def of(cls, signed: Document, now: Document) -> Drawings:
@@ -97,21 +101,22 @@ class Drawings:
         data = now.file.data
         return cls(bytes(data[: signed.end]), bytes(data[: now.end]), now.password)
 
-    def hides(self, box: Box, *, was_there: bool) -> bool:
+    def hides(self, box: Box, *, was_there: bool, on_line: bool = False) -> bool:
         """Whether ink of the signed page is gone within the box.
 
         ``was_there`` says that the field lay there already: then its own look may change, and what the
-        page itself showed may not.
+        page itself showed may not. ``on_line`` says that it may lie on a line that waits for a signature,
+        where nothing else stands.
 
         Raises:
             CannotDraw: the page of one of the states cannot be drawn.
         """
-        key = (box, was_there)
+        key = (box, was_there, on_line)
         if key not in self._answers:
-            self._answers[key] = self._is_hidden(box, was_there)
+            self._answers[key] = self._is_hidden(box, was_there, on_line)
         return self._answers[key]
 
-    def _is_hidden(self, box: Box, was_there: bool) -> bool:
+    def _is_hidden(self, box: Box, was_there: bool, on_line: bool) -> bool:
         before, after = self._draw(False, box.page, True), self._draw(True, box.page, True)
         if before.size != after.size:
             return True
@@ -125,6 +130,8 @@ class Drawings:
 
             page = self._draw(False, box.page, False).crop(area)
             shown, ink = ImageChops.lighter(shown, page), ImageChops.darker(ink, _ink(page))
+        if on_line and _beside_lines(shown, ink) <= _FEW:
+            return False
         return _lost(ink, _ink(now)) > _FEW or _lightened(shown, now) > _FEW
 
     def has_ink(self, box: Box) -> bool:
@@ -229,6 +236,35 @@ def _lost(before: Any, after: Any) -> int:
     expected = before.point([int(value * _KEPT) for value in range(256)])
     missing = ImageChops.subtract(expected, after).point([0] + [255] * 255)
     return int(ImageChops.multiply(missing, strong).histogram()[255])
+
+
+def _beside_lines(area: Any, ink: Any) -> int:
+    """How many pixels are dark or ink and belong to no long and thin line."""
+    from PIL import ImageChops
+
+    left = ImageChops.lighter(
+        ink.point([255 if value > _INK else 0 for value in range(256)]),
+        area.point([255 if value < 255 - _COVERED else 0 for value in range(256)]),
+    )
+    for across in (True, False):
+        long = _opened(left, _LINE_LONG, across=across)
+        left = ImageChops.subtract(
+            left, ImageChops.subtract(long, _opened(long, _LINE_THICK, across=not across))
+        )
+    return int(left.histogram()[255])
+
+
+def _opened(mask: Any, length: int, *, across: bool) -> Any:
+    """Of a mask what belongs to a run of at least ``length`` pixels."""
+    from PIL import ImageChops
+
+    for combine, direction in ((ImageChops.darker, -1), (ImageChops.lighter, 1)):
+        reach = 1
+        while reach < length:
+            step = min(reach, length - reach) * direction
+            mask = combine(mask, ImageChops.offset(mask, step if across else 0, 0 if across else step))
+            reach += abs(step)
+    return mask
 
 
 def _lightened(before: Any, after: Any) -> int:

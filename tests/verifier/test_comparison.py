@@ -475,3 +475,25 @@ def test_the_pages_of_many_revisions_are_opened_twice(monkeypatch: pytest.Monkey
         pdf = revised(pdf, filled(b"(%d)" % number))
     assert changes_of(pdf)[0] == "permitted"
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        (b"72 330 m 300 330 l S", "permitted"),  # the line that waits for a signature
+        (b"72 330 m 300 330 l 72 300 m 72 360 l S", "permitted"),  # the corner of a frame
+        (b"72 330 m 300 330 l S BT /F1 18 Tf 80 332 Td (1) Tj ET", "forbidden"),
+        (b"72 325 100 12 re f", "forbidden"),  # a dark surface
+        (b"72 330 m 84 330 l S", "forbidden"),  # a dash, which may be a minus
+    ],
+)
+def test_a_signature_may_lie_on_its_line_where_nothing_else_stands(drawn: bytes, expected: str) -> None:
+    found = objects(Random(1))
+    found[4] = _stream(b"BT /F1 18 Tf 72 600 Td (Jumlah 100) Tj ET " + drawn)
+    pdf = sign(table(found))
+    catalog = body(pdf, 1).replace(b"/Fields [6 0 R]", b"/Fields [6 0 R 20 0 R]")
+    page = body(pdf, 3).replace(b"/Annots [6 0 R]", b"/Annots [6 0 R 20 0 R]")
+    field = new_field(b"Sig", b"[60 310 310 350]", b"/AP << /N 21 0 R >>")
+    assert changes_of(revised(pdf, {1: catalog, 3: page, 20: field, **COVER}))[0] == expected
+    as_note = note(b"[60 310 310 350]", b"/AP << /N 21 0 R >>")
+    assert changes_of(revised(pdf, {3: page, 20: as_note, **COVER}))[0] == "forbidden"
