@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -17,7 +18,6 @@ from collections import OrderedDict
 from contextlib import suppress
 from ctypes import CDLL
 from dataclasses import dataclass
-from time import monotonic
 from typing import NoReturn
 
 from storage.vocabulary import Misconfigured
@@ -47,7 +47,6 @@ class _Server:
         self._control, self._libc, self._program = control, libc, program
         self._sets: OrderedDict[bytes, tuple[bytes, ...]] = OrderedDict({NO_ANCHORS: ()})
         self._next: _Waiting | None = None
-        self._last = 0.0
 
     def serve(self) -> None:
         """Answer until the control socket closes."""
@@ -83,7 +82,6 @@ class _Server:
             self._control.send(UNKNOWN)
             return
         self._sets.move_to_end(digest)
-        self._last = monotonic()
         for _ in range(2):
             if self._next is None:
                 self._prepare()
@@ -116,14 +114,13 @@ class _Server:
         if self._next is not None:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        idle = monotonic() - self._last > _BUSY_SECONDS
         try:
             child = os.fork()
         except OSError:
             ours.close()
         else:
             if child == 0:
-                self._wait_for_file(ours, theirs, idle=idle)
+                self._wait_for_file(ours, theirs)
             self._next = _Waiting(child, ours)
         theirs.close()
 
@@ -133,7 +130,7 @@ class _Server:
             self._next.channel.close()
             self._next = None
 
-    def _wait_for_file(self, ours: socket.socket, theirs: socket.socket, *, idle: bool) -> NoReturn:
+    def _wait_for_file(self, ours: socket.socket, theirs: socket.socket) -> NoReturn:
         """The child's side: never returns."""
         try:
             die_with_parent(self._libc)
@@ -141,7 +138,7 @@ class _Server:
             ours.close()
             # Nothing lives long enough to be collected.
             gc.disable()
-            if idle:
+            if not select.select([theirs], (), (), _BUSY_SECONDS)[0]:
                 # What a check touches becomes this process's own now, and not while a file waits.
                 warm_up()
             digest, descriptors, _, _ = socket.recv_fds(theirs, DIGEST_BYTES, 2)

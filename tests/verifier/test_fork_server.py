@@ -123,6 +123,21 @@ def test_each_file_has_a_child_of_its_own_and_the_next_one_waits(people: Pki) ->
     assert ends(second)
 
 
+def faults(pid: int) -> int:
+    """How many pages of memory a process has made its own (proc_pid_stat(5), minflt)."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+
+def test_a_child_that_waits_makes_memory_its_own_meanwhile(people: Pki) -> None:
+    with Sandbox() as box:
+        box.inspect_now(signed_pdf(), anchors=[], moment=NOW)
+        child = one_waits(box)
+        at_first, until = faults(child), time.monotonic() + 10
+        while faults(child) < at_first + 200 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert faults(child) >= at_first + 200
+
+
 def test_a_child_that_dies_while_it_waits_costs_no_file(people: Pki) -> None:
     pdf = signed_pdf()
     with Sandbox() as box:
