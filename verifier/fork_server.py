@@ -26,6 +26,7 @@ from verifier.certificates import load_anchors
 from verifier.confined_child import load_libraries, run_confined
 from verifier.confinement import build_filter, die_with_parent, load_libc
 from verifier.fork_messages import ANCHORS, DIGEST_BYTES, FORKED, READY, REFUSED, UNKNOWN, WITHOUT_FILTER
+from verifier.large_pages import set_room_aside
 from verifier.rehearsal import rehearse, warm_up
 
 # Files that come closer together than this find the processors busy: then no time is spent ahead.
@@ -161,6 +162,7 @@ def main() -> int:
         program = None if WITHOUT_FILTER in sys.argv else build_filter()
         load_libraries(scans=True)
         rehearse()
+        set_room_aside(libc)
     except Misconfigured as error:
         control.send(f"{error.code} {error.message}".encode())
         return 2
