@@ -26,6 +26,7 @@ from typing import Any
 
 from verifier import scan
 from verifier.attachment import has_active_content, read_signed_code
+from verifier.beginnings import Beginnings
 from verifier.certificate import Certificate
 from verifier.certificates import (
     Evidence,
@@ -137,7 +138,8 @@ def _inspect_pdf(
 ) -> FileAnswer:
     # (2) Open the PDF.
     try:
-        document, complete = _open(pdf, password)
+        claimed = signed_ends(pdf, _MAXIMUM_ATTEMPTS)
+        document, complete = _open(pdf, password, claimed)
     except PasswordNeeded:
         wrong = (Observation("PASSWORD_WRONG"),) if password else ()
         return FileAnswer(readable=False, findings=(*wrong, Observation("PASSWORD_NEEDED")))
@@ -181,15 +183,15 @@ def _inspect_pdf(
     # (6) What each later revision changed.
     for signature in signatures:
         _judge_changes(signature, document, findings, unsigned_from is None, max(ends, default=0))
-    if was_signature_removed(document, ends, signed_ends(pdf, _MAXIMUM_ATTEMPTS)):
+    if was_signature_removed(document, ends, claimed):
         findings.append(Observation("SIGNATURE_REMOVED"))
         for signature in signatures:
             signature.aftermath = replace(signature.aftermath, changes="forbidden")
 
     # (7) Cryptography.
-    store = read_store(document)
+    store, beginnings = read_store(document), Beginnings(pdf)
     for signature in signatures:
-        judge_cryptography(signature, pdf, findings, lambda: _certificates(store, signatures))
+        judge_cryptography(signature, pdf, findings, lambda: _certificates(store, signatures), beginnings)
 
     # (8) Times, and (9) certificates at those times.
     evidence = read_evidence(
@@ -253,15 +255,16 @@ def _details(
         return None
 
 
-def _open(pdf: bytes, password: str | None) -> tuple[Document, bool]:
+def _open(pdf: bytes, password: str | None, signed: Sequence[int]) -> tuple[Document, bool]:
     """The document that the file shows, and whether its last revision is all of it.
+
+    ``signed`` is where signed revisions seem to end.
 
     What stands behind that revision is unsigned and judged in step 5. Where the last end leads nowhere,
     or back to before a signature as that of an appended copy does, the file is opened as a revision that its
     signatures cover.
     """
     file = File(pdf, password)
-    signed = signed_ends(pdf, _MAXIMUM_ATTEMPTS)
     last = last_end(pdf)
     ends = tuple(dict.fromkeys([*([last] if last is not None else []), *signed, len(pdf)]))
     document = _first_whole(file, ends, signed) or _first_repaired(file, ends)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -17,7 +18,6 @@ from collections import OrderedDict
 from contextlib import suppress
 from ctypes import CDLL
 from dataclasses import dataclass
-from time import monotonic
 from typing import NoReturn
 
 from storage.vocabulary import Misconfigured
@@ -26,6 +26,7 @@ from verifier.certificates import load_anchors
 from verifier.confined_child import load_libraries, run_confined
 from verifier.confinement import build_filter, die_with_parent, load_libc
 from verifier.fork_messages import ANCHORS, DIGEST_BYTES, FORKED, READY, REFUSED, UNKNOWN, WITHOUT_FILTER
+from verifier.large_pages import set_room_aside
 from verifier.rehearsal import rehearse, warm_up
 
 # Files that come closer together than this find the processors busy: then no time is spent ahead.
@@ -47,7 +48,6 @@ class _Server:
         self._control, self._libc, self._program = control, libc, program
         self._sets: OrderedDict[bytes, tuple[bytes, ...]] = OrderedDict({NO_ANCHORS: ()})
         self._next: _Waiting | None = None
-        self._last = 0.0
 
     def serve(self) -> None:
         """Answer until the control socket closes."""
@@ -83,7 +83,6 @@ class _Server:
             self._control.send(UNKNOWN)
             return
         self._sets.move_to_end(digest)
-        self._last = monotonic()
         for _ in range(2):
             if self._next is None:
                 self._prepare()
@@ -116,14 +115,13 @@ class _Server:
         if self._next is not None:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        idle = monotonic() - self._last > _BUSY_SECONDS
         try:
             child = os.fork()
         except OSError:
             ours.close()
         else:
             if child == 0:
-                self._wait_for_file(ours, theirs, idle=idle)
+                self._wait_for_file(ours, theirs)
             self._next = _Waiting(child, ours)
         theirs.close()
 
@@ -133,7 +131,7 @@ class _Server:
             self._next.channel.close()
             self._next = None
 
-    def _wait_for_file(self, ours: socket.socket, theirs: socket.socket, *, idle: bool) -> NoReturn:
+    def _wait_for_file(self, ours: socket.socket, theirs: socket.socket) -> NoReturn:
         """The child's side: never returns."""
         try:
             die_with_parent(self._libc)
@@ -141,7 +139,7 @@ class _Server:
             ours.close()
             # Nothing lives long enough to be collected.
             gc.disable()
-            if idle:
+            if not select.select([theirs], (), (), _BUSY_SECONDS)[0]:
                 # What a check touches becomes this process's own now, and not while a file waits.
                 warm_up()
             digest, descriptors, _, _ = socket.recv_fds(theirs, DIGEST_BYTES, 2)
@@ -164,6 +162,7 @@ def main() -> int:
         program = None if WITHOUT_FILTER in sys.argv else build_filter()
         load_libraries(scans=True)
         rehearse()
+        set_room_aside(libc)
     except Misconfigured as error:
         control.send(f"{error.code} {error.message}".encode())
         return 2

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Literal
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal
 
 from verifier.report import Observation, SignatureReport, printable
+
+if TYPE_CHECKING:
+    from verifier.pdf.document import File
 
 _DOTS_PER_INCH = 96
 _MOST_PIXELS = 2_000_000
@@ -26,6 +30,7 @@ _MOST_DETAILS = 3
 _LEAST_DETAIL = (0.45, 0.06)
 _MOST_DETAIL = 0.4
 _COLOURS = 64
+_EFFORT = 2  # of zlib, 0 to 9
 _MARK = (176, 0, 112)
 _HALO = (255, 255, 255)
 _DASH = 8
@@ -110,20 +115,18 @@ def field_to_compare(signatures: Sequence[SignatureReport]) -> str | None:
     return chosen[0].field if chosen else None
 
 
-def signed_end_of(pdf: bytes, field: str, password: str | None) -> int:
+def signed_end_of(file: File, field: str) -> int:
     """The byte at which the state ends that the signature ``field`` covers.
 
     Raises:
         NothingToCompare: there is no such signature, or more than one.
         Exception: whatever a hostile file makes its reader raise.
     """
-    from verifier.pdf.document import File
     from verifier.pdf_structure import signed_ends
     from verifier.signature_fields import find_signatures
 
-    file = File(pdf, password)
     found = set()
-    for end in signed_ends(pdf, _MOST_ENDS):
+    for end in signed_ends(file.data, _MOST_ENDS):
         for signature in find_signatures(file.until(end)):
             values = signature.dictionary.get("ByteRange")
             if printable(signature.name) == field and isinstance(values, list) and sum(values[2:4]) == end:
@@ -133,20 +136,19 @@ def signed_end_of(pdf: bytes, field: str, password: str | None) -> int:
     return found.pop()
 
 
-def likely_pages(pdf: bytes, signed_end: int, password: str | None) -> list[int]:
+def likely_pages(file: File, signed_end: int) -> list[int]:
     """The pages of which an object was written again, to be drawn first; a font of many belongs to one.
 
     Raises:
         Exception: whatever a hostile file makes its reader raise.
     """
-    from verifier.pdf.document import File
-    from verifier.roles import map_roles
+    from verifier.roles import extend_roles, map_roles
 
-    file = File(pdf, password)
     before, after = file.until(signed_end), file.whole()
     numbers = after.entries_changed_since(before)
     changed = {number for number in numbers if before.entries.get(number) != after.entries.get(number)}
-    maps = (before.once(map_roles), after.once(map_roles))
+    signed = before.once(map_roles)
+    maps = (signed, extend_roles(signed, after, numbers))
     return sorted({each.page_of[number] + 1 for each in maps for number in changed if number in each.page_of})
 
 
@@ -204,7 +206,8 @@ def preload() -> None:
     import PIL.ImageDraw
     import PIL.PngImagePlugin
 
-    _picture(PIL.Image.new("RGB", (8, 8), "white"), [(1, 1, 6, 6)], dashed=True)
+    blank = PIL.Image.new("RGB", (8, 8), "white")
+    _picture(blank, [(1, 1, 6, 6)], _colours_of(blank), dashed=True)
 
 
 def _open(pdf: bytes, password: str | None) -> Any:
@@ -227,12 +230,13 @@ def _compare(before: Any, after: Any, page: int) -> PagePair | None:
     boxes = _different_boxes(old, new)
     if not boxes:
         return None
+    colours = _colours_of(old, new)
     return PagePair(
         page,
-        _picture(old, boxes, dashed=True),
-        _picture(new, boxes, dashed=False),
+        _picture(old, boxes, colours, dashed=True),
+        _picture(new, boxes, colours, dashed=False),
         tuple(_place(box, old.size) for box in boxes),
-        _details(before, after, page, boxes, old.size),
+        _details(before, after, page, boxes, old.size, colours),
     )
 
 
@@ -242,7 +246,7 @@ def _place(box: _Pixels, size: tuple[int, int]) -> Place:
 
 
 def _details(
-    before: Any, after: Any, page: int, boxes: list[_Pixels], size: tuple[int, int]
+    before: Any, after: Any, page: int, boxes: list[_Pixels], size: tuple[int, int], colours: Any
 ) -> tuple[Detail, ...]:
     """What is around the boxes, larger; nothing where that would be most of the page anyway."""
     width, height = size
@@ -251,21 +255,20 @@ def _details(
         for part in _merged([_with_surroundings(box, size) for box in boxes])
         if (part[2] - part[0]) * (part[3] - part[1]) <= _MOST_DETAIL * width * height
     ]
-    if not parts:
-        return ()
-    pages = [_draw(document, page, _ENLARGED) for document in (before, after)]
-    factor = pages[0].width / width
-    frames = [_scaled(box, factor) for box in boxes]
+    frames = [_scaled(box) for box in boxes]
     return tuple(
         Detail(
             _place(part, size),
             *(
-                _picture(image, frames, dashed=image is pages[0], part=_scaled(part, factor))
-                for image in pages
+                _picture(
+                    _draw(document, page, part), frames, colours,
+                    dashed=document is before, corner=_scaled(part)[:2],
+                )
+                for document in (before, after)
             ),
         )
         for part in sorted(parts, key=lambda part: (part[1], part[0]))[:_MOST_DETAILS]
-    )
+    )  # fmt: skip
 
 
 def _with_surroundings(box: _Pixels, size: tuple[int, int]) -> _Pixels:
@@ -277,18 +280,28 @@ def _with_surroundings(box: _Pixels, size: tuple[int, int]) -> _Pixels:
     return x0, y0, x1, y1
 
 
-def _scaled(box: _Pixels, factor: float) -> _Pixels:
-    x0, y0, x1, y1 = (int(value * factor) for value in box)
+def _scaled(box: _Pixels) -> _Pixels:
+    x0, y0, x1, y1 = (value * _ENLARGED for value in box)
     return x0, y0, x1, y1
 
 
-def _draw(document: Any, page: int, larger: int = 1) -> Any:
-    """The page in colour, at the size of a screen; a very large one smaller."""
+def _draw(document: Any, page: int, part: _Pixels | None = None) -> Any:
+    """The page in colour, at the size of a screen; a very large one smaller.
+
+    With ``part``, that part of such a picture alone, enlarged: what lies beside it is not drawn.
+    """
     sheet = document[page - 1]
     width, height = sheet.get_size()
     scale = _DOTS_PER_INCH / 72
-    scale = larger * min(scale, (_MOST_PIXELS / max(width * height, 1)) ** 0.5)
-    drawn = sheet.render(scale=scale, may_draw_forms=True).to_pil()
+    scale = min(scale, (_MOST_PIXELS / max(width * height, 1)) ** 0.5)
+    margins = (0.0, 0.0, 0.0, 0.0)
+    if part is not None:
+        # What is cut off at each side, in points; half a pixel less, as the library rounds up to a whole one.
+        sides = part[0], ceil(height * scale) - part[3], ceil(width * scale) - part[2], part[1]
+        scale *= _ENLARGED
+        left, bottom, right, top = (max(0.0, _ENLARGED * side - 0.5) / scale for side in sides)
+        margins = left, bottom, right, top
+    drawn = sheet.render(scale=scale, crop=margins, may_draw_forms=True, rev_byteorder=True).to_pil()
     # To convert what needs none would copy it.
     return drawn if drawn.mode == "RGB" else drawn.convert("RGB")
 
@@ -298,19 +311,24 @@ def _different_boxes(old: Any, new: Any) -> list[_Pixels]:
     from PIL import ImageChops
 
     difference = ImageChops.difference(old, new)
-    if difference.getbbox() is None:
+    around = difference.getbbox()
+    if around is None:
         return []
-    red, green, blue = difference.split()
+    # Only that part is looked at, from whole cells on.
+    left, top = around[0] // _CELL, around[1] // _CELL
+    red, green, blue = difference.crop((left * _CELL, top * _CELL, around[2], around[3])).split()
     worst = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     marked = worst.point([0] * _DIFFERENT + [255] * (256 - _DIFFERENT))
     # One pixel of a cell is 4 of its mean of 255, so no difference gets lost.
     cells = marked.reduce(_CELL)
     columns = cells.width
     values = cells.tobytes()
-    left = {divmod(index, columns) for index, value in enumerate(values) if value}
+    differing = {
+        (top + index // columns, left + index % columns) for index, value in enumerate(values) if value
+    }
     boxes = []
-    while left:
-        boxes.append(_take_group(left))
+    while differing:
+        boxes.append(_take_group(differing))
     boxes = _merged(boxes)
     if len(boxes) > _MOST_PLACES:
         boxes = [_around(boxes)]
@@ -369,19 +387,36 @@ def _around(boxes: list[_Pixels]) -> _Pixels:
 
 
 def _bare(image: Any) -> bytes | None:
-    return None if image is None else _picture(image, [], dashed=False)
+    return None if image is None else _picture(image, [], _colours_of(image), dashed=False)
 
 
-def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool, part: _Pixels | None = None) -> bytes:
-    """A small PNG of the image, or of a part of it, with the boxes outlined.
+def _colours_of(*pages: Any) -> Any:
+    """The few colours in which pages are told, found on smaller copies of them, and those of the marks."""
+    from PIL import Image
+
+    width = max(page.width for page in pages) // 2 + 1
+    height = sum(page.height // 2 + 1 for page in pages)
+    sample = Image.new("RGB", (width, height + 2), _HALO)
+    sample.paste(_MARK, (0, height, width, height + 2))
+    below = 0
+    for page in pages:
+        half = page.resize((page.width // 2 + 1, page.height // 2 + 1), Image.Resampling.NEAREST)
+        sample.paste(half, (0, below))
+        below += half.height
+    return sample.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
+def _picture(
+    image: Any, boxes: list[_Pixels], colours: Any, *, dashed: bool, corner: tuple[int, ...] = (0, 0)
+) -> bytes:
+    """A small PNG of the image with the boxes outlined; ``corner`` is where they are counted from.
 
     The pattern tells the states apart where colours do not.
     """
     from PIL import Image, ImageDraw
 
-    # Cut out first: most of a page that is drawn enlarged is never shown.
-    outlined = image.copy() if part is None else image.crop(part)
-    left, top = (0, 0) if part is None else part[:2]
+    outlined = image
+    left, top = corner
     pen = ImageDraw.Draw(outlined)
     for x0, y0, x1, y1 in ((a - left, b - top, c - left, d - top) for a, b, c, d in boxes):
         pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=_HALO, width=4)
@@ -394,8 +429,7 @@ def _picture(image: Any, boxes: list[_Pixels], *, dashed: bool, part: _Pixels | 
         for y in range(y0, y1, 2 * _DASH):
             for x in (x0, x1 - 1):
                 pen.rectangle((x, y, x + 1, min(y + _DASH, y1)), fill=_MARK)
-    # Few colours make it small.
-    small = outlined.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    # Few colours make it small; more effort than this makes it hardly smaller and takes three times as long.
     out = BytesIO()
-    small.save(out, "PNG")
+    outlined.quantize(palette=colours, dither=Image.Dither.NONE).save(out, "PNG", compress_level=_EFFORT)
     return out.getvalue()

@@ -24,6 +24,7 @@ from verifier.page_pictures import (
     open_states,
     signed_end_of,
 )
+from verifier.pdf.document import File
 from verifier.report import Observation
 
 _LENGTH = struct.Struct("!I")
@@ -50,9 +51,10 @@ def send(write: Callable[[bytes], None], pdf: bytes, field: str, password: str |
         write(_LENGTH.pack(len(encoded)) + encoded)
 
     try:
-        end = signed_end_of(pdf, field, password)
+        file = File(pdf, password)
+        end = signed_end_of(file, field)
         states = open_states(pdf, end, password)
-        first = _first_pages(pdf, end, password, states.pages)
+        first = _first_pages(file, end, states.pages)
         tell({"opened": states.pages, "first": first})
         for step in compare_pages(states, _order(states.pages, first)[done:]):
             tell(_to_json(step))
@@ -67,9 +69,11 @@ def send(write: Callable[[bytes], None], pdf: bytes, field: str, password: str |
         tell({"end": True})
 
 
-def _first_pages(pdf: bytes, end: int, password: str | None, pages: int) -> list[int]:
+def _first_pages(file: File, end: int, pages: int) -> list[int]:
+    if pages == 1:
+        return []
     try:
-        likely = likely_pages(pdf, end, password)
+        likely = likely_pages(file, end)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # only the order hangs on it: a file that is too odd is drawn from its first page on

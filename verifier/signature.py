@@ -13,6 +13,7 @@ from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
 
 from verifier.algorithms import Message
+from verifier.beginnings import Beginnings
 from verifier.ber import BerError, read_time
 from verifier.certificate import Certificate, read_certificate
 from verifier.certificates import (
@@ -89,16 +90,18 @@ def judge_cryptography(
     pdf: bytes,
     findings: list[Observation],
     elsewhere: Callable[[], Iterable[bytes]] = tuple,
+    beginnings: Beginnings | None = None,
 ) -> None:
     """Step 7: the CMS and its time-stamp tokens.
 
     ``elsewhere`` gives certificates of the DSS and of other signatures as DER, asked only where the signature
-    does not bring its signer's own.
+    does not bring its signer's own. ``beginnings`` are those of ``pdf``, where it has other signatures too.
     """
     if signature.signed is None:
         return
     name = TIME_STAMP if signature.kind == "document_timestamp" else signature.sub_filter
-    signature.message = Message(*signature.signed.covered(pdf))
+    from_the_start = beginnings if signature.signed.start == 0 else None
+    signature.message = Message(*signature.signed.covered(pdf), beginnings=from_the_start)
     try:
         judged = judge_contents(
             signature.contents,

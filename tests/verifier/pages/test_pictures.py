@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from fastapi.testclient import TestClient
 from paged_files import endless, line, pages_of, with_pages_overwritten
-from PIL import Image
+from PIL import Image, ImageChops
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from sample_files import (
@@ -35,6 +35,7 @@ from verifier.page_pictures import (
     field_to_compare,
     signed_end_of,
 )
+from verifier.pdf.document import File
 from verifier.picture_stream import Album
 from verifier.report import SignatureReport
 from verifier.sandbox import OneShotSandbox, Sandbox, SandboxBusy
@@ -84,7 +85,7 @@ def test_both_sandboxes_draw_what_the_function_draws(kind: type) -> None:
     pdf = with_page_overwritten(signed_pdf())
     box = kind()
     drawn = box.draw_now(pdf, field=FIELD)
-    assert list(drawn.pairs) == draw_differences(pdf, signed_end_of(pdf, FIELD, None))
+    assert list(drawn.pairs) == draw_differences(pdf, signed_end_of(File(pdf), FIELD))
     if isinstance(box, Sandbox):
         box.close()
 
@@ -132,6 +133,43 @@ def test_places_near_to_each_other_are_one_and_far_ones_are_two() -> None:
     assert len(crowded.places) == 1
 
 
+@pytest.mark.parametrize("turned", [0, 90])
+def test_an_enlarged_part_is_that_of_the_whole_page_enlarged(turned: int) -> None:
+    from verifier.page_pictures import _draw, _open
+
+    document = _open(pages_of(line("sama")), None)
+    document[0].set_rotation(turned)
+    page = _draw(document, 1)
+    whole = _draw(document, 1, (0, 0, *page.size))
+    for part in ((90, 120, 300, 180), (0, 0, 40, page.height), (page.width - 50, 7, page.width, 90)):
+        cut_out = whole.crop(tuple(2 * side for side in part))
+        drawn = _draw(document, 1, part)
+        # A page is no whole number of pixels wide, so that the last one may be missing.
+        assert all(0 <= more - less <= 1 for more, less in zip(cut_out.size, drawn.size, strict=True))
+        difference = ImageChops.difference(drawn, cut_out.crop((0, 0, *drawn.size)))
+        # One of 255 where smoothing rounds; anything that is moved by a pixel is far more.
+        assert max(most for _, most in difference.getextrema()) <= 2
+
+
+def test_colours_are_told_as_they_are() -> None:
+    # Photos aside, a page has few colours, and each of them has to be seen as what it is.
+    colours = [(200, 30, 30), (30, 120, 60), (240, 240, 250), (20, 20, 90)]
+    new = pages_of(
+        b" ".join(
+            b"%.3f %.3f %.3f rg %d 300 60 60 re f" % (*(part / 255 for part in colour), 80 + 100 * place)
+            for place, colour in enumerate(colours)
+        )
+    )
+    (pair,) = draw_differences_of(pages_of(b""), new)
+    assert pair.after is not None
+    with Image.open(BytesIO(pair.after)) as opened:
+        shown = opened.convert("RGB")
+    for place, colour in enumerate(colours):
+        seen = shown.getpixel((round((110 + 100 * place) * 96 / 72), shown.height - round(330 * 96 / 72)))
+        assert isinstance(seen, tuple)
+        assert max(abs(one - other) for one, other in zip(seen, colour, strict=True)) < 24, (seen, colour)
+
+
 def test_a_page_that_was_added_or_taken_away() -> None:
     (added,) = draw_differences_of(pages_of(line("a")), pages_of(line("a"), line("b")))
     assert (added.page, added.before) == (2, None)
@@ -160,9 +198,9 @@ def test_the_chosen_signature(people: Pki) -> None:
     broken = reports(with_page_overwritten(twice))
     # What a broken signature covers is not what was signed.
     assert field_to_compare([replace(each, integrity="broken") for each in broken]) is None
-    assert signed_end_of(twice, "A", None) == len(first)
+    assert signed_end_of(File(twice), "A") == len(first)
     with pytest.raises(NothingToCompare):
-        signed_end_of(twice, "C", None)
+        signed_end_of(File(twice), "C")
 
 
 def test_an_encrypted_file_is_drawn_with_its_password(sandbox: Sandbox) -> None:
