@@ -172,6 +172,8 @@ class Parser:
                 value, at = self._interpret(match, depth)
             if value is _END_OF_OBJECT:
                 return found, match.start(7)
+            if value is _CLOSES:
+                value = None  # "]" that nothing opened, where a value should stand
             if key in found:
                 self.repeated.append(at)
             found[key] = value
