@@ -15,7 +15,7 @@ from typing import Any, Literal
 from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
 from verifier.overlap import Box, CannotDraw, Drawings
 from verifier.pdf.document import Document
-from verifier.pdf.objects import Reference, TooMuch
+from verifier.pdf.objects import Reference, Stream, TooMuch
 from verifier.report import Observation
 from verifier.roles import Map, Role, extend_roles, map_roles, page_numbers
 from verifier.signature_fields import Locks, text
@@ -159,12 +159,25 @@ class Comparison:
                 or before.container is None
                 or old.get(before.container) == new.get(before.container)
             )
+            if not same_place and not self._reads_one_way(number):
+                self.outcome.add("undetermined", "CHANGES_UNDETERMINED", field=self._name)
             # What the signed document never led to, or leads nowhere today, changes nothing that is shown.
             if same_place or not self._roles_of(number) or not self._new_map.of(number):
                 continue
             pair = self._pair(number)
             if not equal(*pair) and not self._like.is_repacked(*pair):
                 yield number
+
+    def _reads_one_way(self, number: int) -> bool:
+        """Whether other readers see what we judge, or what was signed: each is lenient in another way."""
+        others = self._new.other_readings(number)
+        if not others:
+            return others is not None
+        before = self._pair(number)[0]
+        before = before.dictionary if isinstance(before, Stream) else before
+        return isinstance(before, dict) and all(
+            key in before and equal(before[key], value) for key, value in others
+        )
 
     def _roles_of(self, number: int) -> frozenset[Role]:
         """The roles that an object had; one that was missing has none in a structure that shows nothing."""

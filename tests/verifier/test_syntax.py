@@ -24,9 +24,7 @@ def test_what_closes_nothing_is_no_value() -> None:
 @pytest.mark.parametrize("seed", range(300))
 def test_only_values_come_out_of_damaged_ones(seed: int) -> None:
     random = Random(seed)
-    tokens = [
-        b"<<", b">>", b"[", b"]", b"(", b")", b"/A", b"/B", b"1", b"2 0 R", b"<41>", b"true", b"endobj", b"%\n"
-    ]  # fmt: skip
+    tokens = [*b"<< >> [ ] ( ) /A /B 1 <41> true endobj".split(), b"2 0 R", b"%\n"]
     text = b"<< " + b" ".join(random.choices(tokens, k=12))
     try:
         value, _ = Parser(text).value(0)
