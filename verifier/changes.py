@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from verifier.comparison import Comparison, Outcome
 from verifier.overlap import CannotDraw, Drawings, Drawn
@@ -64,7 +65,10 @@ def judge_aftermath(
     misleading = tuple(_misleading(document, now, field.name, covered_until))
     if misleading:
         return Aftermath("whole_revision", "forbidden", misleading)
-    if any(_shows_two_documents(section, document) for section in _later_sections(document, now)):
+    if any(
+        section.is_irregular or _shows_two_documents(section, document)
+        for section in _later_sections(document, now)
+    ):
         return Aftermath(
             "whole_revision", "undetermined", (Observation.of("CHANGES_UNDETERMINED", field=field.name),)
         )
@@ -102,20 +106,34 @@ def was_signature_removed(now: Document, ends: Sequence[int], claimed: Sequence[
     What went before the outermost signature, its signer saw and signed.
     """
     present = {each.dictionary.get("Contents") for each in find_signatures(now)}
-    for end in (each for each in claimed if each > max(ends, default=len(now.file))):
+    outermost = max(ends, default=len(now.file))
+    for end in (each for each in claimed if each > outermost):
         try:
-            earlier = find_signatures(now.file.until(end, repair=False))
+            earlier = now.file.until(end, repair=False)
         except Damaged:
             continue
-        for each in earlier:
-            values = each.dictionary.get("ByteRange")
-            if (
-                isinstance(values, list)
-                and len(values) == 4
-                and each.dictionary.get("Contents") not in present
-            ):
+        for each in _signature_dictionaries(earlier, outermost):
+            if each["Contents"] not in present:
                 return True
     return False
+
+
+def _signature_dictionaries(document: Document, start: int) -> Iterator[dict[str, Any]]:
+    """Every filled signature dictionary that stands behind ``start``, whether or not a field leads to it."""
+    for number, entry in document.entries.items():
+        if entry is None or entry.container is not None or entry.offset < start:
+            continue
+        value = document.object(Reference(number, entry.generation))
+        if not isinstance(value, dict):
+            continue
+        values, contents = value.get("ByteRange"), value.get("Contents")
+        if (
+            isinstance(values, list)
+            and len(values) == 4
+            and isinstance(contents, bytes)
+            and contents.strip(b"\0")
+        ):
+            yield value
 
 
 def _partial(field: SignatureField) -> Aftermath:

@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from verifier.appearances import writes_or_depicts
 from verifier.form_fields import FormNode, read_form
 from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
 from verifier.overlap import Box, CannotDraw, Drawings, Drawn
 from verifier.pdf.document import Document
-from verifier.pdf.objects import Reference
+from verifier.pdf.objects import Reference, Stream
 from verifier.report import Observation
 from verifier.roles import Map, Role, extend_roles, map_roles, page_numbers
-from verifier.signature_fields import Locks, text
+from verifier.signature_fields import Locks, terminal_fields, text
 
 Weight = Literal["permitted", "undetermined", "forbidden"]
 _ORDER = ("permitted", "undetermined", "forbidden")
@@ -32,8 +33,8 @@ _FULL_PAGE = 0.25
 _ABOUT = frozenset({"Metadata", "PieceInfo", "LastModified", "Version", "Extensions", "MarkInfo"})
 _CATALOG_FREE = _ABOUT | {"DSS"}
 _PAGE_FREE = _ABOUT | {"Tabs", "StructParents"}
-_FIELD_FREE = frozenset({"M", "StructParent", "NM", "TU"})
-_WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "Type", "Rect"})
+_FIELD_FREE = frozenset({"M", "StructParent", "NM"})
+_WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "TU", "Type", "Rect"})
 _WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "TI", "DA", "DS", "RV", "DV", "MK"})
 _NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
 # What a reader may take for a part of the page, where it stands among what was signed.
@@ -152,12 +153,25 @@ class Comparison:
                 or before.container is None
                 or old.get(before.container) == new.get(before.container)
             )
+            if not same_place and not self._reads_one_way(number):
+                self.outcome.add("undetermined", "CHANGES_UNDETERMINED", field=self._name)
             # What the signed document never led to, or leads nowhere today, changes nothing that is shown.
             if same_place or not self._roles_of(number) or not self._new_map.of(number):
                 continue
             pair = self._pair(number)
             if not equal(*pair) and not self._like.is_repacked(*pair):
                 yield number
+
+    def _reads_one_way(self, number: int) -> bool:
+        """Whether other readers see what we judge, or what was signed: each is lenient in another way."""
+        others = self._new.other_readings(number)
+        if not others:
+            return others is not None
+        before = self._pair(number)[0]
+        before = before.dictionary if isinstance(before, Stream) else before
+        return isinstance(before, dict) and all(
+            key in before and equal(before[key], value) for key, value in others
+        )
 
     def _roles_of(self, number: int) -> frozenset[Role]:
         """The roles that an object had; one that was missing has none in a structure that shows nothing."""
@@ -238,7 +252,7 @@ class Comparison:
                 self._forbid("CHANGE_CATALOG", what=key)
 
     def _form(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for key in self._like.keys(before, after, frozenset({"SigFlags", "DA", "Q", "Type"})):
+        for key in self._like.keys(before, after, frozenset({"SigFlags", "Type"})):
             old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
             if key == "Fields":
                 self._field_list(old or [], new)
@@ -247,6 +261,9 @@ class Comparison:
 
     def _is_harmless(self, key: str, old: Any, new: Any) -> bool:
         """Whether a changed entry of the form changes nothing that is shown."""
+        if key in ("DA", "Q"):
+            # Colour, size and side of what programs draw by themselves.
+            return not self._old.once(_is_drawn_by_programs)
         if key == "DR":
             # Resources for looks that are still to be made: more of them, or none where somebody signed that.
             return (
@@ -317,6 +334,8 @@ class Comparison:
         known = old or new
         assert known is not None  # noqa: S101 - one of the two
         keys = set(self._like.keys(before, after, _FIELD_FREE))
+        if "Kids" in keys and old is not None and old.signed:
+            self._forbid("CHANGE_FIELD", name=name, page=page)  # it has the widgets that it was signed with
         if "Kids" in keys:
             keys.discard("Kids")
             self._field_list(
@@ -373,18 +392,22 @@ class Comparison:
             self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
             return
         old, new = self._old_fields.get(number), self._new_fields.get(number)
-        if (
-            old is not None
-            and new is not None
-            and self._like.same(old.value, new.value)
-            and keys <= {"AP", "DA"}
-        ):
+        is_pressed = (
+            known.kind == "Btn" and "AS" in keys
+        )  # a button's state, which some set without its value
+        if old is not None and new is not None and self._has_value_of(old, new) and not is_pressed:
+            if "RV" in keys:
+                self._forbid("CHANGE_FIELD", name=known.name, page=page)
             self._redrawn(after, known.name)
             return
         self._fill(number, after)
         for widget in self._widgets(after):
             self._check_cover(widget, known.name, was_there=True)
         self.outcome.add("permitted", "FORM_FILLED", field=self._name, name=known.name, page=page)
+
+    def _has_value_of(self, old: FormNode, new: FormNode) -> bool:
+        values = self._old.resolve(old.value), self._new.resolve(new.value)
+        return self._like.same(*values)
 
     def _redrawn(self, node: dict[str, Any], name: str) -> None:
         """A look that was made anew for the same value: it may not show anything else, nor for a while."""
@@ -439,9 +462,9 @@ class Comparison:
         if not isinstance(node, dict) or not known or not allowed or _RUNNING & node.keys():
             self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind=kind or "?")
             return
-        if kind != "Popup":
+        if kind != "Popup" or "AP" in node:
             self._check_cover(node, str(kind), page=page)
-        if kind in _DRAWN_KINDS:
+        if kind in _DRAWN_KINDS or writes_or_depicts(self._new, node):
             self._check_apart(node, str(kind), page)
         self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
 
@@ -580,6 +603,15 @@ def _widgets_on_pages(document: Document) -> frozenset[int]:
         for annotations in listed
         for each in (annotations if isinstance(annotations, list) else ())
         if isinstance(each, Reference)
+    )
+
+
+def _is_drawn_by_programs(document: Document) -> bool:
+    """Whether programs draw fields as the form says, because there are no looks or they count for nothing."""
+    form = document.get(document.catalog, "AcroForm")
+    return bool(document.get(form, "NeedAppearances")) or any(
+        kind in ("Tx", "Ch") and "V" in field and "AP" not in field and "Kids" not in field
+        for _, _, field, kind in terminal_fields(document)
     )
 
 

@@ -36,20 +36,28 @@ class Likeness:
             if key not in free and not self.same(before.get(key), after.get(key)):
                 yield key
 
-    def same(self, before: Any, after: Any, depth: int = 0) -> bool:
-        """Whether both are equal; a reference that stayed is, because what it leads to is judged itself."""
-        if isinstance(before, Reference) and before == after:
-            return True
+    def same(
+        self, before: Any, after: Any, depth: int = 0, pairs: set[tuple[Reference, Reference]] | None = None
+    ) -> bool:
+        """Whether both are equal; a reference that stayed is, because what it leads to is judged itself.
+
+        ``pairs`` are references that are being compared: what leads back to them adds nothing.
+        """
+        pairs = set() if pairs is None else pairs
+        if isinstance(before, Reference) and isinstance(after, Reference):
+            if before == after or (before, after) in pairs:
+                return True
+            pairs.add((before, after))
         if depth > _DEEPEST:
             raise TooMuch("nested too deeply")
         before, after = self.old.resolve(before), self.new.resolve(after)
         if both_dicts(before, after):
             return before.keys() == after.keys() and all(
-                self.same(before[key], after[key], depth + 1) for key in before
+                self.same(before[key], after[key], depth + 1, pairs) for key in before
             )
         if both_lists(before, after):
             return len(before) == len(after) and all(
-                self.same(*pair, depth + 1) for pair in zip(before, after, strict=True)
+                self.same(*pair, depth + 1, pairs) for pair in zip(before, after, strict=True)
             )
         return equal(before, after)
 

@@ -18,6 +18,7 @@ _INK = 40  # of 255, darker than the paper around
 _COVERED = 100  # of 255, lighter than before
 _KEPT = 0.5  # of the ink's darkness
 _FEW = 16  # pixels: less than a digit in small print
+_FEWEST = 3  # less than a dash or a point in it, where nothing at all should differ
 _AROUND = 9  # pixels within which there is paper somewhere
 # A line on which one signs: 24 points and longer, thinner than 2 points.
 _LINE_LONG, _LINE_THICK = 48, 4
@@ -157,7 +158,7 @@ class Drawings:
         if before.size != after.size or area is None:
             return bool(before.size != after.size)
         difference = ImageChops.difference(before.crop(area), after.crop(area))
-        return int(sum(difference.histogram()[_INK:])) > _FEW
+        return int(sum(difference.histogram()[_INK:])) > _FEWEST
 
     def _area(self, box: Box, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
         """The box in pixels; the whole of a turned page, on which nothing else may be hidden either."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from verifier.algorithms import Message
 from verifier.beginnings import Beginnings
-from verifier.ber import BerError, read_time
+from verifier.ber import BerError, read_element, read_time
 from verifier.certificate import Certificate, read_certificate
 from verifier.certificates import (
     Evidence,
@@ -214,19 +214,30 @@ def read_evidence(
 
 
 def judge_vri(signatures: Sequence[Signature], evidence: Evidence, findings: list[Observation]) -> None:
-    """A key of /VRI is the SHA-1 of the signature that it serves (EN 319 142-1, 5.4.2.3); others are odd."""
+    """A key of /VRI is the SHA-1 of what it serves (EN 319 142-1, 5.4.2.3); keys of nothing here are odd."""
     if not evidence.vri_keys:
         return
-    known = set()
-    values = [signature.contents for signature in signatures]
-    values += [signature.contents.rstrip(b"\0") for signature in signatures]
-    values += [*evidence.revocation.crls, *evidence.revocation.ocsps]
-    values += [stamp for signature in signatures for stamp in signature.cms.unsigned.time_stamps]
-    for value in values:
-        known.add(hashlib.sha1(value, usedforsecurity=False).hexdigest().upper())
+    served = [form for signature in signatures for form in _hashed_for_vri(signature.contents)]
+    served += [*evidence.revocation.crls, *evidence.revocation.ocsps]
+    served += [stamp for signature in signatures for stamp in signature.cms.unsigned.time_stamps]
+    known = {hashlib.sha1(each, usedforsecurity=False).hexdigest().upper() for each in served}
     odd = [key for key in evidence.vri_keys if key.upper() not in known]
     if odd:
         findings.append(Observation.of("VRI_UNRELATED", count=len(odd)))
+
+
+def _hashed_for_vri(contents: bytes) -> tuple[bytes, ...]:
+    """What producers hash of a /Contents.
+
+    "The complete hexadecimal string" (ISO 32000-2, table 262) are the octets that it stands for, with their
+    padding; some leave the padding out, and pyHanko hashes the digits where it adds data to a signed file.
+    """
+    try:
+        unpadded = contents[: read_element(contents).end]
+    except BerError:
+        unpadded = contents.rstrip(b"\0")
+    digits = [each.hex().encode() for each in (contents, unpadded)]
+    return (contents, unpadded, *digits, *(each.upper() for each in digits))
 
 
 def judge_trust(

@@ -17,7 +17,7 @@ from asn1crypto import cms, core, parser
 from pyhanko.pdf_utils.crypt import PdfKeyNotAvailableError
 from pyhanko.pdf_utils.misc import PdfError
 
-from tests.interop import updates
+from tests.interop import catalogue_changes, field_changes, forgeries, updates
 
 Apply = Callable[[bytes, Random], bytes | None]
 
@@ -313,5 +313,10 @@ ATTACKS = (
     Attack("two-numbers-one-offset", "a number means the object of that number", _two_numbers_one_offset),
     Attack("dropped-signature", "every revision is reached", _dropped_signature),
     Attack("wrapped", "the second range follows /Contents", _wrapped),
-    *(Attack(name, breaks, _revised(change)) for name, breaks, change in updates.CHANGES),
+    *(Attack(name, breaks, apply) for name, breaks, apply in forgeries.FORGERIES),
+    *(
+        Attack(name, breaks, _revised(change))
+        for changes in (updates.CHANGES, catalogue_changes.CHANGES, field_changes.CHANGES)
+        for name, breaks, change in changes
+    ),
 )

@@ -50,6 +50,39 @@ def content_object(pdf: bytes) -> int | None:
     return contents.idnum if isinstance(contents, generic.IndirectObject) else None
 
 
+def first_page_object(pdf: bytes) -> tuple[int, bytes] | None:
+    """The number of the first page and what stands in it, but for /Contents."""
+    page = _first_page(_reader(pdf))
+    reference = page.container_ref
+    if not isinstance(reference, generic.Reference) or _reader(pdf).encrypted:
+        return None
+    out = BytesIO()
+    generic.DictionaryObject({key: page.raw_get(key) for key in page if key != "/Contents"}).write_to_stream(
+        out
+    )
+    return reference.idnum, out.getvalue().strip()[2:-2]
+
+
+def highest_number(pdf: bytes) -> int:
+    """The last object number that the file may have used."""
+    return max(int(_reader(pdf).trailer["/Size"]), *offsets(pdf), 1)
+
+
+def root_reference(pdf: bytes) -> bytes:
+    """The reference to the catalogue."""
+    return _reference(_reader(pdf).trailer.raw_get("/Root"))
+
+
+def form_entry(pdf: bytes) -> bytes:
+    """The catalogue's entry of the form, as text."""
+    root = _reader(pdf).root
+    if "/AcroForm" not in root:
+        return b""
+    out = BytesIO()
+    root.raw_get("/AcroForm").write_to_stream(out)
+    return b"/AcroForm " + out.getvalue()
+
+
 def _first_page(reader: PdfFileReader) -> generic.DictionaryObject:
     node = reader.root["/Pages"]
     while node["/Type"] == "/Pages":

@@ -425,6 +425,11 @@ def test_validation_data_for_no_signature_is_told() -> None:
     assert "VRI_UNRELATED" not in report((data, CADES), vri_keys=[own])[1]
     assert "VRI_UNRELATED" not in report((data + bytes(9), CADES), vri_keys=[own.lower()])[1]
     assert "VRI_UNRELATED" in report((data, CADES), vri_keys=[own, "00" * 20])[1]
+    # pyHanko's add_validation_info hashes the digits of the padded /Contents, not what they stand for.
+    padded = data + bytes(9)
+    for digits in (padded.hex(), padded.hex().upper(), data.hex()):
+        key = hashlib.sha1(digits.encode(), usedforsecurity=False).hexdigest().upper()
+        assert "VRI_UNRELATED" not in report((padded, CADES), vri_keys=[key])[1]
 
 
 @pytest.mark.parametrize(

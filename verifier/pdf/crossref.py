@@ -56,6 +56,8 @@ class Section:
     freed: frozenset[int] = frozenset()
     """Those that it lists as free."""
     listed_twice: set[int] = field(default_factory=set)
+    is_irregular: bool = False
+    """Whether other readers may read something else in its trailer (`Parser`)."""
     end: int = 0
     """Where the table with its trailer ends, or the stream's object."""
     stop: int = 0
@@ -214,10 +216,19 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
     trailer = _TRAILER.match(data, at, end)
     if trailer is None:
         raise Damaged("a table without trailer")
-    dictionary, stop = Parser(data, end).value(trailer.end())
+    parser = Parser(data, end)
+    dictionary, stop = parser.value(trailer.end())
     if not isinstance(dictionary, dict):
         raise Damaged("a trailer without dictionary")
-    return Section(match.end() - 4, entries, dictionary, listed_twice=twice, end=stop, stop=stop)
+    return Section(
+        match.end() - 4,
+        entries,
+        dictionary,
+        listed_twice=twice,
+        is_irregular=parser.is_irregular or bool(parser.repeated),
+        end=stop,
+        stop=stop,
+    )
 
 
 def _read_rows(data: Any, at: int, end: int, count: int) -> tuple[list[tuple[bytes, bytes, bytes]], int]:
@@ -274,7 +285,17 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
             place += row
     own = reference.number
     start = data.index(str(own).encode(), at)
-    return Section(start, entries, dictionary, True, own, listed_twice=twice, end=stop, stop=stop)
+    return Section(
+        start,
+        entries,
+        dictionary,
+        True,
+        own,
+        listed_twice=twice,
+        is_irregular=parser.is_irregular or bool(parser.repeated),
+        end=stop,
+        stop=stop,
+    )
 
 
 def _entry(row: bytes, widths: list[int], base: int) -> Entry | None:

@@ -31,6 +31,7 @@ class File:
         self.data = data
         self.password = password
         self._parsed: dict[int, tuple[Reference, Any]] = {}
+        self._irregular: dict[int, tuple[tuple[str, Any], ...] | None] = {}
         self._unpacked: dict[int, tuple[bytes, list[tuple[int, int]]]] = {}
         self._documents: dict[int, Document] = {}
         self._sections: Sections = {}
@@ -199,12 +200,15 @@ class Document:
         if offset not in parsed:
             try:
                 # Up to the end of the whole file: an object that a cut goes through is one of no document.
-                reference, value, after = Parser(self.file.data, self.end).indirect(offset, self._length)
+                parser = Parser(self.file.data, self.end)
+                reference, value, after = parser.indirect(offset, self._length)
             except (Damaged, ValueError):
                 return None
             if after > self.end:
                 return None
             parsed[offset] = (reference, value)
+            if parser.is_irregular or parser.repeated:
+                self.file._irregular[offset] = None if parser.is_irregular else tuple(parser.repeated)
         return parsed[offset]
 
     def _length(self, reference: Reference) -> Any:
@@ -256,6 +260,29 @@ class Document:
             return Parser(content).value(place)[0]
         except (Damaged, ValueError):
             return None
+
+    def other_readings(self, number: int) -> tuple[tuple[str, Any], ...] | None:
+        """What other readers may read where the chain says that an object is, and we do not.
+
+        Keys that it names twice, with the values that we do not take; None where anything may be read.
+        """
+        entry = self.entries.get(number)
+        if entry is None:
+            return ()
+        if entry.container is None:
+            return None if self._at(entry.offset) is None else self.file._irregular.get(entry.offset, ())
+        container = self.entries.get(entry.container)
+        if container is None or container.container is not None:
+            return None
+        try:
+            content, places = self._unpack(entry.container, container)
+            if entry.index >= len(places) or places[entry.index][0] != number:
+                return None
+            parser = Parser(content)
+            parser.value(places[entry.index][1])
+        except (Damaged, ValueError):
+            return None
+        return None if parser.is_irregular else tuple(parser.repeated)
 
     def _unpack(self, number: int, entry: Entry) -> tuple[bytes, list[tuple[int, int]]]:
         known = self.file._unpacked

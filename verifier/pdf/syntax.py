@@ -36,6 +36,7 @@ _ESCAPED = {
 }  # fmt: skip
 _HEX_IN_NAME = re.compile(rb"#([0-9A-Fa-f]{2})")
 _NOT_HEX = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
+_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)")
 _REAL = re.compile(rb"[+-]*(\d*)(?:\.(\d*))?")
 _OBJECT = re.compile(_SKIP + rb"(\d{1,10})" + _SPACE + rb"++(\d{1,10})" + _SPACE + rb"++obj")
 _EXACT = re.compile(rb"(\d{1,10})" + _SPACE + rb"++\d{1,10}" + _SPACE + rb"++obj")
@@ -51,13 +52,16 @@ class Parser:
     """Reads values from ``data``, never beyond ``end``.
 
     ``data`` is anything that regular expressions read: bytes, or a mapped file.
-    ``repeated`` collects where dictionaries name a key twice, of which readers take different ones.
+    ``is_irregular`` says that something was read of which other readers may make something else: a word
+    that is none, what stands where a key should, an end that is missing. ``repeated`` are keys that an
+    outermost dictionary names twice, with the values that we do not take and others may.
     """
 
     def __init__(self, data: Any, end: int | None = None) -> None:
         self.data = data
         self.end = len(data) if end is None else end
-        self.repeated: list[int] = []
+        self.is_irregular = False
+        self.repeated: list[tuple[str, Any]] = []
 
     def value(self, at: int, depth: int = 0) -> tuple[Any, int]:
         """The value at ``at`` and where it ends.
@@ -107,7 +111,10 @@ class Parser:
         if kind == 6:
             return _hexadecimal(match[6]), after
         if kind == 7:
-            return _word(match[7]), after
+            word = match[7]
+            if word not in _WORDS and not _NUMBER.fullmatch(word):
+                self.is_irregular = True
+            return _word(word), after
         if depth > _DEEPEST:
             raise TooMuch("nested too deeply")
         opening = match[5]
@@ -133,12 +140,16 @@ class Parser:
                 at = match.end()
                 continue
             if kind == 5 and match[5] in (b"]", b">>"):
+                if match[5] == b"]":
+                    return found, match.end()
                 # ">>" without "]": what it closes is the dictionary around.
-                return found, match.end() if match[5] == b"]" else match.start(5)
+                self.is_irregular = True
+                return found, match.start(5)
             value, at = self._interpret(match, depth)
             if value is _END_OF_OBJECT:
                 break
             found.append(value)
+        self.is_irregular = True
         return found, at
 
     def _dictionary(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
@@ -149,6 +160,7 @@ class Parser:
             if kind == 5 and match[5] == b">>":
                 return found, match.end()
             if kind != 4:
+                self.is_irregular = True
                 if kind == 7 and match[7] in _ENDS:
                     return found, match.start(7)
                 # Not a key: passed over, as readers do.
@@ -166,15 +178,21 @@ class Parser:
             elif kind == 4:
                 value, at = _name(match[4]), match.end()
             elif kind == 5 and match[5] == b">>":
+                self.is_irregular = True
                 found[key] = None
                 return found, match.end()
             else:
                 value, at = self._interpret(match, depth)
             if value is _END_OF_OBJECT:
                 return found, match.start(7)
-            if key in found:
-                self.repeated.append(at)
+            if value is _CLOSES:
+                self.is_irregular = True
+                value = None  # "]" that nothing opened, where a value should stand
+            if key in found and found[key] != value:
+                self.repeated.append((key, found[key]))
+                self.is_irregular |= depth > 1
             found[key] = value
+        self.is_irregular = True
         return found, at
 
     def _string(self, at: int) -> tuple[bytes, int]:
