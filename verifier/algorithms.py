@@ -125,8 +125,12 @@ _LEAST_BITS = {"RSA": 2048, "DSA": 2048, "EC": 224}
 class Message:
     """What was signed, in parts that are never joined unless they must be; digests are computed once."""
 
-    def __init__(self, *parts: bytes | memoryview) -> None:
+    def __init__(
+        self, *parts: bytes | memoryview, begin: Callable[[str], hashlib._Hash] | None = None
+    ) -> None:
+        """``begin`` gives the state of a digest behind the first part, where somebody has it already."""
         self._parts = parts
+        self._begin = begin
         self._digests: dict[str, bytes] = {}
 
     def digest(self, name: str) -> bytes:
@@ -137,10 +141,10 @@ class Message:
         """
         if name not in self._digests:
             try:
-                state = hashlib.new(name, usedforsecurity=False)
+                state = self._begin(name) if self._begin else hashlib.new(name, usedforsecurity=False)
             except ValueError as error:
                 raise UnknownAlgorithm(name) from error
-            for part in self._parts:
+            for part in self._parts[1:] if self._begin else self._parts:
                 state.update(part)
             size = _SHAKE_SIZES.get(name)
             self._digests[name] = state.digest(size) if size else state.digest()  # type: ignore[call-arg]

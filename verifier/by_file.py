@@ -26,6 +26,7 @@ from typing import Any
 
 from verifier import scan
 from verifier.attachment import has_active_content, read_signed_code
+from verifier.beginnings import Beginnings
 from verifier.certificate import Certificate
 from verifier.certificates import (
     Evidence,
@@ -184,8 +185,9 @@ def _inspect_pdf(
 
     # (7) Cryptography.
     store = read_store(document)
+    beginnings = Beginnings(pdf)
     for signature in signatures:
-        judge_cryptography(signature, pdf, findings, lambda: _certificates(store, signatures))
+        judge_cryptography(signature, beginnings, findings, lambda: _certificates(store, signatures))
 
     # (8) Times, and (9) certificates at those times.
     evidence = read_evidence(
@@ -204,7 +206,7 @@ def _inspect_pdf(
     for signature in signatures:
         try:
             judge_trust(signature, evidence, moment, findings)
-        except MemoryError:
+        except (MemoryError, TooMuch):
             raise
         except Exception:
             # A certificate that cannot be read vouches for nobody.

@@ -13,6 +13,7 @@ from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
 
 from verifier.algorithms import Message
+from verifier.beginnings import Beginnings
 from verifier.ber import BerError, read_time
 from verifier.certificate import Certificate, read_certificate
 from verifier.certificates import (
@@ -28,6 +29,7 @@ from verifier.certificates import (
 )
 from verifier.changes import Aftermath
 from verifier.cms import MALFORMED, CmsAnswer
+from verifier.pdf.objects import TooMuch
 from verifier.pdf_structure import SignedRange
 from verifier.report import Indication, Kind, Level, Observation, SignatureReport
 from verifier.revocation import RevocationData
@@ -86,7 +88,7 @@ def revision_of(signature: Signature) -> int:
 
 def judge_cryptography(
     signature: Signature,
-    pdf: bytes,
+    beginnings: Beginnings,
     findings: list[Observation],
     elsewhere: Callable[[], Iterable[bytes]] = tuple,
 ) -> None:
@@ -98,7 +100,7 @@ def judge_cryptography(
     if signature.signed is None:
         return
     name = TIME_STAMP if signature.kind == "document_timestamp" else signature.sub_filter
-    signature.message = Message(*signature.signed.covered(pdf))
+    signature.message = beginnings.message(signature.signed)
     try:
         judged = judge_contents(
             signature.contents,
@@ -107,7 +109,7 @@ def judge_cryptography(
             certificate_entry=signature.certificate_entry,
             elsewhere=lambda: read_certificates(elsewhere()),
         )
-    except MemoryError:
+    except (MemoryError, TooMuch):
         raise
     except Exception:  # what a library raises on a hostile CMS has failed for its format
         signature.cms = MALFORMED
