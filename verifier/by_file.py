@@ -149,6 +149,9 @@ def _inspect_pdf(
         findings.append(Observation("FILE_REPAIRED"))
     if has_active_content(document):
         findings.append(Observation("ACTIVE_CONTENT"))
+    front = header_of(pdf, len(pdf))
+    if front and pdf[:front].strip():
+        findings.append(Observation.of("BYTES_IN_FRONT", count=front))
     if any(section.hidden_start is not None for section in document.chain.sections):
         findings.append(Observation("HYBRID_XREF"))
 

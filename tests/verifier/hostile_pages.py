@@ -223,9 +223,9 @@ PAGES: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "10 000 pages changed": (many_pages_changed, {"CHANGE_OBJECT"}),
     "HTML before a PDF": (
         lambda: behind(b"<html><script>alert(1)</script><!--\n"),
-        {"REVOCATION_NOT_CHECKED"},
+        {"BYTES_IN_FRONT"},
     ),
-    "ZIP before a PDF": (lambda: behind(b"PK\x03\x04" + b"\0" * 26), {"REVOCATION_NOT_CHECKED"}),
+    "ZIP before a PDF": (lambda: behind(b"PK\x03\x04" + b"\0" * 26), {"BYTES_IN_FRONT"}),
     "PNG before a PDF": (lambda: behind(b"\x89PNG\r\n\x1a\n"), {"DAMAGED"}),
     "4 kB before a PDF": (lambda: behind(b"#" * 4_096), {"NOT_PDF"}),
     "ZIP behind a PDF": (zipped_behind, {"BYTES_APPENDED"}),
