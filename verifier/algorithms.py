@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, utils
 
 from verifier import curves
-from verifier.beginnings import Beginnings
 from verifier.ber import SEQUENCE, BerError, Element, encode, read_whole
 
 Family = Literal["rsa", "rsa_pss", "ecdsa", "ecdsa_plain", "dsa", "ed25519", "ed448", "by_key"]
@@ -126,12 +125,14 @@ _LEAST_BITS = {"RSA": 2048, "DSA": 2048, "EC": 224}
 class Message:
     """What was signed, in parts that are never joined unless they must be; digests are computed once.
 
-    ``beginnings`` are those of a file with which the first part begins, and of which it is so much.
+    ``begin`` gives the state of a digest behind the first part, where somebody has it already.
     """
 
-    def __init__(self, *parts: bytes | memoryview, beginnings: Beginnings | None = None) -> None:
+    def __init__(
+        self, *parts: bytes | memoryview, begin: Callable[[str], hashlib._Hash] | None = None
+    ) -> None:
         self._parts = parts
-        self._beginnings = beginnings
+        self._begin = begin
         self._digests: dict[str, bytes] = {}
 
     def digest(self, name: str) -> bytes:
@@ -141,15 +142,11 @@ class Message:
             UnknownAlgorithm: it is none that signatures use, or not available here.
         """
         if name not in self._digests:
-            rest = self._parts
             try:
-                if self._beginnings is None:
-                    state = hashlib.new(name, usedforsecurity=False)
-                else:
-                    state, rest = self._beginnings.state(name, len(rest[0])), rest[1:]
+                state = self._begin(name) if self._begin else hashlib.new(name, usedforsecurity=False)
             except ValueError as error:
                 raise UnknownAlgorithm(name) from error
-            for part in rest:
+            for part in self._parts[1:] if self._begin else self._parts:
                 state.update(part)
             size = _SHAKE_SIZES.get(name)
             self._digests[name] = state.digest(size) if size else state.digest()  # type: ignore[call-arg]

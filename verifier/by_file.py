@@ -152,6 +152,9 @@ def _inspect_pdf(
         findings.append(Observation("FILE_REPAIRED"))
     if has_active_content(document):
         findings.append(Observation("ACTIVE_CONTENT"))
+    front = header_of(pdf, len(pdf))
+    if front and pdf[:front].strip():
+        findings.append(Observation.of("BYTES_IN_FRONT", count=front))
     if any(section.hidden_start is not None for section in document.chain.sections):
         findings.append(Observation("HYBRID_XREF"))
 
@@ -189,9 +192,10 @@ def _inspect_pdf(
             signature.aftermath = replace(signature.aftermath, changes="forbidden")
 
     # (7) Cryptography.
-    store, beginnings = read_store(document), Beginnings(pdf)
+    store = read_store(document)
+    beginnings = Beginnings(pdf)
     for signature in signatures:
-        judge_cryptography(signature, pdf, findings, lambda: _certificates(store, signatures), beginnings)
+        judge_cryptography(signature, beginnings, findings, lambda: _certificates(store, signatures))
 
     # (8) Times, and (9) certificates at those times.
     evidence = read_evidence(
@@ -210,7 +214,7 @@ def _inspect_pdf(
     for signature in signatures:
         try:
             judge_trust(signature, evidence, moment, findings)
-        except MemoryError:
+        except (MemoryError, TooMuch):
             raise
         except Exception:
             # A certificate that cannot be read vouches for nobody.

@@ -15,11 +15,13 @@ from verifier.comparison import Comparison, Outcome
 from verifier.overlap import CannotDraw, Drawings, Drawn
 from verifier.pdf.crossref import Section
 from verifier.pdf.document import Document, File
-from verifier.pdf.objects import Damaged, Reference
+from verifier.pdf.objects import Damaged, Reference, TooMuch
 from verifier.pdf.syntax import object_number
 from verifier.pdf_structure import SignedRange, ends_revision, first_unexplained, is_white, skip_spaces
 from verifier.report import Changes, Covers, Observation
 from verifier.signature_fields import Locks, SignatureField, certification, find_signatures, locks_of
+
+_MOST_REVISIONS = 500  # behind one signature
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,10 @@ def _later_sections(then: Document, now: Document) -> list[Section]:
 def _states(then: Document, now: Document) -> list[Document]:
     """The signed state, each later one, and today's: what one revision did, the next may not hide."""
     states = [then]
-    for start in sorted(section.start for section in _later_sections(then, now)):
+    later = _later_sections(then, now)
+    if len(later) > _MOST_REVISIONS:
+        raise TooMuch("too many revisions")
+    for start in sorted(section.start for section in later):
         end = now.file.data.find(b"%%EOF", start) + len(b"%%EOF")
         if not states[-1].end < end < now.end:
             continue

@@ -39,6 +39,7 @@ ID_SIGNED_DATA = "1.2.840.113549.1.7.2"
 ID_TST_INFO = "1.2.840.113549.1.9.16.1.4"
 _OCSP_RESPONSE = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
 _MOST_CANDIDATES = 8
+_LONGEST_PATH = 20
 Elsewhere = Callable[[], Sequence[Certificate]]
 
 
@@ -357,7 +358,7 @@ def judge_certificate(answer: CmsAnswer, others: Sequence[Certificate]) -> CmsAn
     """
     certificate: Certificate | None = answer.certificate
     seen: set[Certificate] = set()
-    while certificate is not None and certificate not in seen:
+    while certificate is not None and certificate not in seen and len(seen) < _LONGEST_PATH:
         seen.add(certificate)
         try:
             issuer = _certain_issuer(certificate, others)

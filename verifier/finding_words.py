@@ -10,6 +10,7 @@ from typing import Literal
 
 from verifier.change_words import TABLE as _CHANGES
 from verifier.input_words import TABLE as _INPUTS
+from verifier.pdf_words import pdf_word
 from verifier.picture_words import TABLE as _PICTURES
 
 # code: (severity, sentence id, sentence en). Codes never change; sentences may be bettered.
@@ -73,6 +74,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "warning",
         "PDF ini berisi skrip atau perintah; kami tidak menjalankannya.",
         "This PDF contains scripts or commands; we did not run them.",
+    ),
+    "BYTES_IN_FRONT": (
+        "warning",
+        "Di depan PDF ini ada {count} byte lain; program lain mungkin membaca file yang berbeda di sana.",
+        "{count} other bytes stand in front of this PDF; other programs may read a different file there.",
     ),
     "HYBRID_XREF": (
         "warning",
@@ -399,7 +405,13 @@ _PLACE = re.compile(r"\{(\w+)\}")
 def finding_message(code: str, lang: Literal["id", "en"], **values: str) -> str:
     """The sentence of a finding. A value that is missing is shown as a dash, never as a brace."""
     _, indonesian, english = _TABLE[code]
-    return _PLACE.sub(lambda match: values.get(match.group(1), "—"), indonesian if lang == "id" else english)
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        told = values.get(name, "—")
+        return pdf_word(told, lang) if name == "kind" or (code, name) == ("CHANGE_PAGE", "what") else told
+
+    return _PLACE.sub(value, indonesian if lang == "id" else english)
 
 
 def finding_severity(code: str) -> Literal["error", "warning", "info"]:

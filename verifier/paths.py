@@ -33,6 +33,7 @@ from verifier.policies import are_policies_met
 
 _LONGEST = 10
 _MOST_STEPS = 200
+_MOST_NAMES_COMPARED = 1 << 18  # with constraints; OpenSSL has such a bound too
 # What is understood here, and what may be critical without limiting a signature (QC statements).
 _UNDERSTOOD = frozenset(
     (AUTHORITY_KEY, BASIC_CONSTRAINTS, CERTIFICATE_POLICIES, DISTRIBUTION_POINTS, EXTENDED_KEY_USAGE,
@@ -181,6 +182,8 @@ def _is_within(constraints: Element, certificate: Certificate) -> bool:
         names.append((name.tag, name.children[0].raw if name.tag == 0xA4 else name.content))
     for rdn in name_parts(certificate.subject):
         names.extend((0x81, text.encode()) for kind, text in rdn if kind == _EMAIL)
+    if len(names) * sum(len(subtrees.children) for subtrees in constraints.children) > _MOST_NAMES_COMPARED:
+        return False  # what was not compared is not within
     for subtrees in constraints.children:
         bases = [subtree.children[0] for subtree in subtrees.children]
         for kind, value in names:

@@ -38,11 +38,6 @@ class SignedRange:
     end: int
     start: int = 0
 
-    def covered(self, pdf: bytes) -> tuple[memoryview, memoryview]:
-        """The covered bytes, not copied."""
-        view = memoryview(pdf)
-        return view[self.start : self.gap_start], view[self.gap_end : self.end]
-
 
 def read_signed_range(values: Sequence[object], contents: bytes, pdf: bytes, base: int = 0) -> SignedRange:
     """The range of a signature, where it is one that a signature may have.

@@ -6,6 +6,7 @@ back from the sandbox. `Report` is the whole answer and the JSON object of the c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -215,3 +216,9 @@ class Report:
             "findings": [asdict(finding) for finding in self.findings],
             "elapsed_ms": self.elapsed_ms,
         }
+
+
+def subject_parts(text: str) -> dict[str, str]:
+    """The subject ``CN=…, O=…`` taken apart; commas inside a name stay where they are."""
+    parts = re.split(r", (?=[A-Z]{1,9}=)", text)
+    return {name: value for name, separator, value in (part.partition("=") for part in parts) if separator}

@@ -18,6 +18,7 @@ from verifier.ber import BerError
 from verifier.certificate import OCSP_SIGNING, Certificate, same_name
 from verifier.ocsp import Response, read_response
 from verifier.paths import AnchorIndex, Path, find_paths, is_well_formed
+from verifier.pdf.objects import TooMuch
 from verifier.revocation_list import RevocationList, read_revocation_list
 from verifier.revocation_status import EVERY_REASON, Status
 
@@ -26,6 +27,7 @@ _Source = TypeVar("_Source", RevocationList, Response)
 # Two clocks that are kept well.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _MOST_PATHS = 20
+_MOST_SOURCES = 1_000
 _DEEPEST = 2
 _UNUSABLE = (ValueError, TypeError, IndexError, UnknownAlgorithm)
 
@@ -90,6 +92,10 @@ class RevocationData:
         return _read(read_revocation_list, self.crls, self.fetched_crls)
 
     @cached_property
+    def _deltas(self) -> list[tuple[RevocationList, str | None]]:
+        return [each for each in self._lists if each[0].is_delta]
+
+    @cached_property
     def _responses(self) -> list[tuple[Response, str | None]]:
         return _read(read_response, self.ocsps, self.fetched_ocsps)
 
@@ -98,7 +104,7 @@ class RevocationData:
         for crl, fetched in self._lists:
             if crl.is_delta:
                 continue
-            deltas = [each for each in self._lists if each[0].is_delta_of(crl)]
+            deltas = [each for each in self._deltas if each[0].is_delta_of(crl)]
             for authority in self._authorities(crl, issuer):
                 try:
                     status = crl.status(certificate, authority)
@@ -193,11 +199,17 @@ class RevocationData:
 def _read(
     read: Callable[[bytes], _Source], brought: Iterable[bytes], fetched: Iterable[bytes]
 ) -> list[tuple[_Source, str | None]]:
-    """Each source with the hash by which whoever fetched it knows it; None where the file brought it."""
+    """Each source with the hash by which whoever fetched it knows it; None where the file brought it.
+
+    Raises:
+        TooMuch: none is left out of too many, since it could be the one that says "revoked".
+    """
     found = []
     named: dict[bytes, str | None] = dict.fromkeys(brought)
     for der in fetched:
         named.setdefault(der, hashlib.sha256(der).hexdigest())
+    if len(named) > _MOST_SOURCES:
+        raise TooMuch("too many lists or answers")
     for der, name in named.items():
         try:
             found.append((read(der), name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import json
 import os
 import select
@@ -358,6 +359,8 @@ class OneShotSandbox:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
+            # Nothing lives long enough to be collected.
+            gc.disable()
             run_confined(job, writing, libc, self._program)
         os.close(writing)
         try:

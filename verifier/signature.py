@@ -29,6 +29,7 @@ from verifier.certificates import (
 )
 from verifier.changes import Aftermath
 from verifier.cms import MALFORMED, CmsAnswer
+from verifier.pdf.objects import TooMuch
 from verifier.pdf_structure import SignedRange
 from verifier.report import Indication, Kind, Level, Observation, SignatureReport
 from verifier.revocation import RevocationData
@@ -87,21 +88,19 @@ def revision_of(signature: Signature) -> int:
 
 def judge_cryptography(
     signature: Signature,
-    pdf: bytes,
+    beginnings: Beginnings,
     findings: list[Observation],
     elsewhere: Callable[[], Iterable[bytes]] = tuple,
-    beginnings: Beginnings | None = None,
 ) -> None:
     """Step 7: the CMS and its time-stamp tokens.
 
     ``elsewhere`` gives certificates of the DSS and of other signatures as DER, asked only where the signature
-    does not bring its signer's own. ``beginnings`` are those of ``pdf``, where it has other signatures too.
+    does not bring its signer's own. ``beginnings`` are those of the file.
     """
     if signature.signed is None:
         return
     name = TIME_STAMP if signature.kind == "document_timestamp" else signature.sub_filter
-    from_the_start = beginnings if signature.signed.start == 0 else None
-    signature.message = Message(*signature.signed.covered(pdf), beginnings=from_the_start)
+    signature.message = beginnings.message(signature.signed)
     try:
         judged = judge_contents(
             signature.contents,
@@ -110,7 +109,7 @@ def judge_cryptography(
             certificate_entry=signature.certificate_entry,
             elsewhere=lambda: read_certificates(elsewhere()),
         )
-    except MemoryError:
+    except (MemoryError, TooMuch):
         raise
     except Exception:  # what a library raises on a hostile CMS has failed for its format
         signature.cms = MALFORMED

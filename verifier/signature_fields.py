@@ -13,6 +13,7 @@ from verifier.pdf.document import Document
 from verifier.pdf.objects import Reference, TooMuch
 
 _MOST_FIELDS = 200_000
+_LONGEST_NAME = 4_096
 _MOST_SIGNATURES = 200
 
 
@@ -82,6 +83,9 @@ def terminal_fields(document: Document) -> Iterator[tuple[str, Reference | None,
             continue
         title = document.resolve(node.get("T"))
         name = f"{prefix}.{text(title)}".lstrip(".") if isinstance(title, bytes) else prefix
+        if len(name) > _LONGEST_NAME:
+            # A full name repeats those of all fields above.
+            raise TooMuch("a field's name of pages")
         kind = document.resolve(node.get("FT")) or kind
         kids = document.resolve(node.get("Kids"))
         below = [

@@ -5,6 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
+from hostile_cms import CMS
+from hostile_pages import PAGES
+from hostile_structure import STRUCTURE
 from sample_files import (
     byte_range_of,
     flate_bomb,
@@ -216,4 +219,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "object stream of itself": (object_stream_of_itself, {"DAMAGED", "LIMIT"}),
     "png bomb": (png_bomb, {"LIMIT"}),
     "broken jpeg": (lambda: b"\xff\xd8\xff\xe0" + b"\x00" * 500, {"DAMAGED"}),
+    **STRUCTURE,
+    **CMS,
+    **PAGES,
 }

@@ -29,6 +29,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from small_pki import NOW
 
+from verifier.beginnings import Beginnings
 from verifier.certificate import read_certificate
 from verifier.certificates import Evidence, TrustAnswer, judge_signer, judge_time_stamper
 from verifier.changes import Aftermath
@@ -328,7 +329,7 @@ def report(
     for signature in signatures:
         part = CONTENT[:5] + b"<" + CONTENT[5:]
         signature.signed = SignedRange(5, 6, len(part))
-        judge_cryptography(signature, part, found)
+        judge_cryptography(signature, Beginnings(part), found)
         signature.signed = SignedRange(5, 6, 100 * signatures.index(signature) + 100)
     given = read_evidence(store or Store(), (ROOT,), signatures, **options)
     judge_vri(signatures, given, found)

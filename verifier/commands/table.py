@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storage.vocabulary import Verdict
-from verifier.commands.words import LABELS, MARKS, common_name, signers
+from verifier.commands.words import LABELS, MARKS, common_name, plain_time, signers
 from verifier.report import Report, printable
 
 _COLOURS = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_black"}
@@ -44,7 +44,7 @@ class Overview:
                 _short(printable(report.file, 400)),
                 f"{MARKS[report.colour]} {report.heading}",
                 common_name(first.signer) + others if first is not None else "—",
-                (at or "—")[:16].replace("T", " "),
+                plain_time(at) if at is not None else "—",
                 colour,
             )
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from verifier.commands.words import LABELS, MARKS, register_words
+from verifier.commands.words import LABELS, MARKS, describe, plain_time, register_words
 from verifier.report import Finding, Report
 from verifier.words import Lang
 
@@ -22,9 +22,11 @@ def print_report(report: Report) -> None:
     click.echo(f"    {report.advice}")
     for signature in report.signatures:
         when = (
-            f", {signature.signed_at} ({labels[signature.signed_at_source]})" if signature.signed_at else ""
+            f"; {plain_time(signature.signed_at)} ({labels[signature.signed_at_source]})"
+            if signature.signed_at
+            else ""
         )
-        click.echo(f"  · {labels[signature.kind]}: {signature.signer}{when}")
+        click.echo(f"  · {labels[signature.kind]}: {describe(signature.signer)}{when}")
     if report.register is not None:
         click.echo(f"  · {labels['register']}: {register_words(report)}")
     print_findings(report.findings)

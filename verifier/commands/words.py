@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from verifier.report import subject_parts
+
 if TYPE_CHECKING:
     from verifier.report import Report, SignatureReport
 
@@ -72,9 +74,19 @@ def signers(report: Report) -> list[SignatureReport]:
 
 def common_name(signer: str) -> str:
     """The name in ``CN=…, O=…``."""
-    return (
-        signer.removeprefix("CN=").split(", O=")[0].split(", OU=")[0] if signer.startswith("CN=") else signer
-    )
+    return subject_parts(signer).get("CN", signer)
+
+
+def describe(signer: str) -> str:
+    """Name, office and organisation of a signer, the way a person would say it."""
+    parts = subject_parts(signer)
+    told = [parts[key] for key in ("CN", "T", "O") if key in parts]
+    return ", ".join(dict.fromkeys(told)) or signer
+
+
+def plain_time(time: str) -> str:
+    """A time of a report (UTC) to the minute, with its zone."""
+    return f"{time[:16].replace('T', ' ')} UTC"
 
 
 def register_words(report: Report) -> str:

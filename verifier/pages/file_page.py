@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from verifier.page_pictures import PagePair, PagePictures, Place
 from verifier.pages.code_page import public_reason, reason_words, status_since
 from verifier.pages.render import Site
 from verifier.pages.texts import LANGUAGES, mark, translate
-from verifier.report import Finding, Report, SignatureReport
+from verifier.report import Finding, Report, SignatureReport, subject_parts
 from verifier.verdict import STATUS_WORDS
 from verifier.words import (
     Lang,
@@ -209,7 +208,7 @@ def _register_line(report: Report, lang: Lang) -> str:
 
 
 def _view_signer(signature: SignatureReport, lang: Lang) -> SignerView:
-    subject = _subject(signature.signer)
+    subject = subject_parts(signature.signer)
     tone, sign, words = _AFTER[signature.changes]
     return SignerView(
         kind=translate(lang, _KINDS[signature.kind]),
@@ -272,10 +271,4 @@ def _data(picture: bytes) -> str:
 
 
 def _name(signature: SignatureReport) -> str:
-    return _subject(signature.signer).get("CN", signature.signer)
-
-
-def _subject(text: str) -> dict[str, str]:
-    """The subject ``CN=…, O=…`` taken apart; commas inside a name stay where they are."""
-    parts = re.split(r", (?=[A-Z]{1,9}=)", text)
-    return {name: value for name, separator, value in (part.partition("=") for part in parts) if separator}
+    return subject_parts(signature.signer).get("CN", signature.signer)

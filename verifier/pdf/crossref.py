@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from verifier.pdf.filters import decode
 from verifier.pdf.objects import Damaged, Reference, Stream, TooMuch
@@ -12,6 +12,8 @@ from verifier.pdf.syntax import Parser
 
 _MOST_OBJECTS = 8_388_607  # ISO 32000-1, annex C
 _MOST_SECTIONS = 2_000
+_MOST_ENTRIES = 2_000_000  # in all sections of a chain
+_MOST_PARTS = 100_000  # of a section, each for numbers in a row
 _MOST_EMPTY = 2
 
 _SPACES = rb"[\x00\t\n\x0c\r ]"
@@ -28,14 +30,13 @@ _OBJECT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where an object is: at ``offset`` in the file, or the ``index``-th of the stream ``container``."""
+class Entry(NamedTuple):
+    """Where an object is: at ``offset`` in the file, or the ``position``-th of the stream ``container``."""
 
     offset: int = 0
     generation: int = 0
     container: int | None = None
-    index: int = 0
+    position: int = 0
 
 
 @dataclass
@@ -145,8 +146,8 @@ def _known_section(data: Any, at: int, end: int, base: int, known: Sections) -> 
 
 
 def _follow(chain: Chain, data: Any, end: int, known: Sections) -> None:
-    seen = {chain.sections[0].start}
     section = chain.sections[0]
+    seen, listed = {section.start}, len(section.entries)
     while (previous := section.trailer.get("Prev")) is not None:
         if isinstance(previous, float):
             previous = int(previous)
@@ -164,8 +165,9 @@ def _follow(chain: Chain, data: Any, end: int, known: Sections) -> None:
             return
         seen.add(section.start)
         chain.sections.append(section)
-        if len(chain.sections) > _MOST_SECTIONS:
-            raise TooMuch("too many cross-reference sections")
+        listed += len(section.entries)
+        if len(chain.sections) > _MOST_SECTIONS or listed > _MOST_ENTRIES:
+            raise TooMuch("too many cross-reference sections, or entries")
 
 
 def read_section(data: Any, at: int, end: int, base: int = 0) -> Section:
@@ -198,11 +200,12 @@ def read_section(data: Any, at: int, end: int, base: int = 0) -> Section:
 def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Section:
     entries: dict[int, Entry | None] = {}
     twice: set[int] = set()
-    at = match.end()
+    at, parts = match.end(), 0
     while header := _SUBSECTION.match(data, at, end):
         first, count = int(header[1]), int(header[2])
         at = header.end()
-        if first + count > _MOST_OBJECTS or count > (end - at) // 8 + 1:
+        parts += 1
+        if parts > _MOST_PARTS or first + count > _MOST_OBJECTS or count > (end - at) // 8 + 1:
             raise TooMuch("a table of too many entries")
         rows, at = _read_rows(data, at, end, count)
         if rows and first == 1 and rows[0] == (b"0000000000", b"65535", b"f"):
@@ -272,13 +275,18 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
         if sum(pairs[1::2]) > _MOST_EMPTY:
             raise TooMuch("entries of no width")
         pairs = []
+    if len(pairs) > 2 * _MOST_PARTS:
+        raise TooMuch("a section of too many parts")
     entries: dict[int, Entry | None] = {}
     twice: set[int] = set()
     place = 0
     for first, count in zip(pairs[::2], pairs[1::2], strict=True):
         if first + count > _MOST_OBJECTS:
             raise TooMuch("a section of too many entries")
-        for number in range(first, first + min(count, (len(content) - place) // row)):
+        present = min(count, (len(content) - place) // row)
+        if len(entries) + present > _MOST_ENTRIES:
+            raise TooMuch("a section of too many entries")
+        for number in range(first, first + present):
             if number in entries:
                 twice.add(number)
             entries[number] = _entry(content[place : place + row], widths, base)
@@ -305,7 +313,7 @@ def _entry(row: bytes, widths: list[int], base: int) -> Entry | None:
     if kind == 1:
         return Entry(middle + base, last)
     if kind == 2:
-        return Entry(container=middle, index=last)
+        return Entry(container=middle, position=last)
     return None
 
 
@@ -352,7 +360,7 @@ def rebuild(data: Any, end: int) -> Chain:
 
 def _beginnings(data: Any, end: int) -> list[int]:
     """Where objects and trailers seem to begin, none of them inside a stream."""
-    found, at = [], 0
+    found, at, endless = [], 0, False
     pattern = re.compile(_OBJECT.pattern + rb"|trailer[\x00\t\n\x0c\r ]{0,20}(?=<<)|\bstream[\r\n]")
     while match := pattern.search(data, at, end):
         at = match.end()
@@ -361,8 +369,8 @@ def _beginnings(data: Any, end: int) -> list[int]:
         elif match[0].startswith(b"trailer"):
             found.append(match.end())
         else:
-            closing = data.find(b"endstream", at, end)
-            at = closing + 9 if closing >= 0 else at
+            closing = -1 if endless else data.find(b"endstream", at, end)
+            at, endless = (closing + 9, False) if closing >= 0 else (at, True)
         if len(found) > 1_000_000:
             raise TooMuch("too many objects")
     return found
@@ -372,7 +380,7 @@ def _add_contained(entries: dict[int, Entry | None], containers: list[tuple[int,
     for number, stream in containers:
         try:
             for index, (contained, _) in enumerate(contained_offsets(stream, stream.dictionary)):
-                entries.setdefault(contained, Entry(container=number, index=index))
+                entries.setdefault(contained, Entry(container=number, position=index))
         except Damaged:
             continue
 

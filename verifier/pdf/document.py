@@ -22,6 +22,7 @@ _Answer = TypeVar("_Answer")
 _MOST_STEPS = 32  # of references that lead to references
 _MOST_WHITE = 1024
 _MOST_TREE_NODES = 500_000
+_MOST_RESOLVED = 10_000
 
 
 class File:
@@ -138,15 +139,26 @@ class Document:
             value = self.object(value)
         return value
 
-    def resolve_all(self, value: Any, depth: int = 0) -> Any:
-        """A value with everything in it resolved; for small things only."""
+    def resolve_all(self, value: Any) -> Any:
+        """A value with everything in it resolved; for small things only.
+
+        Raises:
+            TooMuch: it is not small.
+        """
+        return self._resolve_inside(value, 0, [_MOST_RESOLVED])
+
+    def _resolve_inside(self, value: Any, depth: int, left: list[int]) -> Any:
         value = self.resolve(value)
         if depth > 20:
             raise TooMuch("nested too deeply")
+        if isinstance(value, list | dict):
+            left[0] -= len(value)
+            if left[0] < 0:
+                raise TooMuch("too many values in one")
         if isinstance(value, list):
-            return [self.resolve_all(item, depth + 1) for item in value]
+            return [self._resolve_inside(item, depth + 1, left) for item in value]
         if isinstance(value, dict):
-            return {key: self.resolve_all(item, depth + 1) for key, item in value.items()}
+            return {key: self._resolve_inside(item, depth + 1, left) for key, item in value.items()}
         return value
 
     def get(self, container: Any, *keys: str) -> Any:
@@ -250,8 +262,8 @@ class Document:
         except (Damaged, ValueError):
             self._doubt("OBJECT_STREAM_DAMAGED")
             return None
-        if entry.index < len(places) and places[entry.index][0] == number:
-            place = places[entry.index][1]
+        if entry.position < len(places) and places[entry.position][0] == number:
+            place = places[entry.position][1]
         else:
             place = next((place for own, place in places if own == number), -1)
         if not 0 <= place <= len(content):
@@ -276,10 +288,10 @@ class Document:
             return None
         try:
             content, places = self._unpack(entry.container, container)
-            if entry.index >= len(places) or places[entry.index][0] != number:
+            if entry.position >= len(places) or places[entry.position][0] != number:
                 return None
             parser = Parser(content)
-            parser.value(places[entry.index][1])
+            parser.value(places[entry.position][1])
         except (Damaged, ValueError):
             return None
         return None if parser.is_irregular else tuple(parser.repeated)

@@ -13,6 +13,10 @@ from verifier.pdf.objects import Damaged, TooMuch
 MOST_BYTES = 64 * 1024 * 1024
 """What one stream may decode to."""
 _MOST_FILTERS = 8
+# What is undone byte by byte, and not by a compiled library, is dear; only small streams are written so.
+_MOST_PREDICTED = 8 * 1024 * 1024
+_DEAR = 8  # how much dearer the other predictors of PNG are than that of the row above
+_MOST_LZW = 2 * 1024 * 1024
 
 _SHORT = {"Fl": "FlateDecode", "AHx": "ASCIIHexDecode", "A85": "ASCII85Decode", "LZW": "LZWDecode",
           "RL": "RunLengthDecode"}  # fmt: skip
@@ -72,6 +76,8 @@ def _flate_of_damaged(data: bytes, most: int) -> bytes:
 
 
 def _lzw(data: bytes, settings: dict[str, Any], most: int) -> bytes:
+    if len(data) > _MOST_LZW:
+        raise TooMuch("LZW of megabytes")
     early = settings.get("EarlyChange", 1) != 0
     table: list[bytes] = []
     found, size, width, kept, bits, last = [], 0, 9, 0, 0, b""
@@ -119,8 +125,11 @@ def _unpredicted(data: bytes, settings: dict[str, Any]) -> bytes:
     width = (colours * bits * columns + 7) // 8
     if predictor == 2:
         return _tiff(data, width, step, bits)
-    rows, above = [], bytes(width)
+    rows, above, left = [], bytes(width), _MOST_PREDICTED
     for start in range(0, len(data), width + 1):
+        left -= width + 1 if data[start] in (0, 2) else _DEAR * (width + 1)
+        if left < 0:
+            raise TooMuch("rows of megabytes")
         row = bytearray(data[start + 1 : start + 1 + width])
         row.extend(bytes(width - len(row)))
         _undo_row(data[start], row, above, step)
@@ -160,6 +169,8 @@ def _undo_row(kind: int, row: bytearray, above: bytes, step: int) -> None:
 def _tiff(data: bytes, width: int, step: int, bits: int) -> bytes:
     if bits != 8:
         raise Damaged("predictor")
+    if _DEAR * len(data) > _MOST_PREDICTED:
+        raise TooMuch("rows of megabytes")
     out = bytearray(data)
     for start in range(0, len(out), width):
         for i in range(start + step, min(start + width, len(out))):

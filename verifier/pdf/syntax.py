@@ -13,6 +13,9 @@ from typing import Any
 from verifier.pdf.objects import Damaged, Name, Reference, Stream, TooMuch
 
 _DEEPEST = 200
+_MOST_ITEMS = 500_000  # of an array
+_MOST_BRACKETS = 200_000  # in the strings that one parser reads
+_LONGEST_ESCAPED = 8 * 1024 * 1024
 
 _SPACE = rb"[\x00\t\n\x0c\r ]"
 _END = rb"(?=[\x00\t\n\x0c\r ()<>\[\]{}/%]|$)"
@@ -29,7 +32,7 @@ _TOKEN = re.compile(
     + rb")"
 )  # fmt: skip
 _PLAIN_STRING = re.compile(rb"([^()\\\r]*+)\)")
-_IN_STRING = re.compile(rb"\\.|[()]", re.DOTALL)
+_BRACKET = re.compile(rb"(?:[^()\\]++|\\.)*+([()])", re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)|\r\n?", re.DOTALL)
 _ESCAPED = {
     b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"\n": b"", b"\r": b"", b"\r\n": b"",
@@ -62,6 +65,9 @@ class Parser:
         self.end = len(data) if end is None else end
         self.is_irregular = False
         self.repeated: list[tuple[str, Any]] = []
+        self._brackets = 0
+        # From here on no stream ends; a hostile file has it asked for at every one of its bytes.
+        self._endless_from: int | None = None
 
     def value(self, at: int, depth: int = 0) -> tuple[Any, int]:
         """The value at ``at`` and where it ends.
@@ -130,6 +136,8 @@ class Parser:
         found: list[Any] = []
         token, data, end = _TOKEN.match, self.data, self.end
         while match := token(data, at, end):
+            if len(found) > _MOST_ITEMS:
+                raise TooMuch("an array of too many items")
             kind = match.lastindex
             if kind == 2:
                 found.append(Reference(int(match[1]), int(match[2])))
@@ -200,14 +208,16 @@ class Parser:
         if plain:
             return plain[1], plain.end()
         depth, position = 1, at
-        while match := _IN_STRING.search(self.data, position, self.end):
+        while match := _BRACKET.match(self.data, position, self.end):
             position = match.end()
-            if match[0] == b"(":
-                depth += 1
-            elif match[0] == b")":
-                depth -= 1
-                if depth == 0:
-                    return _ESCAPE.sub(_unescaped, bytes(self.data[at : position - 1])), position
+            self._brackets += 1
+            if self._brackets > _MOST_BRACKETS:
+                raise TooMuch("too many brackets in strings")
+            depth += 1 if match[1] == b"(" else -1
+            if depth == 0:
+                if position - at > _LONGEST_ESCAPED:
+                    raise TooMuch("a string of megabytes")
+                return _ESCAPE.sub(_unescaped, bytes(self.data[at : position - 1])), position
         raise Damaged(f"the string at {at} never ends")
 
     def _stream(self, dictionary: dict[str, Any], start: int, length_of: LengthOf) -> Stream:
@@ -219,16 +229,21 @@ class Parser:
             if _END_STREAM.match(self.data, end, self.end):
                 return Stream(dictionary, self.data, start, end)
         # A wrong length: the stream ends before its keyword and the end of line that belongs to it.
-        end = self.data.find(b"endstream", start, self.end)
-        if end < 0:
-            end = self.data.find(b"endobj", start, self.end)
-        if end < 0:
-            raise Damaged(f"the stream at {start} never ends")
+        end = self._end_of_stream(start)
         if end > start and self.data[end - 1 : end] == b"\n":
             end -= 1
         if end > start and self.data[end - 1 : end] == b"\r":
             end -= 1
         return Stream(dictionary, self.data, start, end)
+
+    def _end_of_stream(self, start: int) -> int:
+        if self._endless_from is None or start < self._endless_from:
+            for keyword in (b"endstream", b"endobj"):
+                end: int = self.data.find(keyword, start, self.end)
+                if end >= 0:
+                    return end
+            self._endless_from = start
+        raise Damaged(f"the stream at {start} never ends")
 
 
 def object_number(data: Any, at: int) -> int | None:
