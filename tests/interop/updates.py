@@ -136,15 +136,15 @@ def append_table(
 def revise(pdf: bytes, change: Callable[[Revision], bool]) -> bytes | None:
     """The file with one more revision, as an honest program would write it; None where nothing applies."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
-    if writer.prev.encrypted:
-        try:
+    try:
+        if writer.prev.encrypted:
             writer.encrypt("")
-        except PdfKeyNotAvailableError:
-            return None  # AES-GCM (ISO/TS 32003) as iText writes it, which pyHanko cannot open
-    if not change(writer):
-        return None
-    out = BytesIO()
-    writer.write(out)
+        if not change(writer):
+            return None
+        out = BytesIO()
+        writer.write(out)
+    except PdfKeyNotAvailableError:
+        return None  # AES-GCM (ISO/TS 32003) as iText writes it, which pyHanko cannot open
     return out.getvalue()
 
 
