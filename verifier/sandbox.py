@@ -51,6 +51,8 @@ _PAGE_SECONDS = 2.0
 _PICTURE_PATIENCE = 1.0
 _START_SECONDS = 60.0
 _FORK_SECONDS = 5.0
+# Nearly every file is answered by then.
+_SLOW_SECONDS = 1.0
 _NO_FILTER_WARNING = "The sandbox runs without its system call filter; for development only."
 
 
@@ -68,11 +70,30 @@ class _ServerDied(Exception):
     """The fork server ended; the file is not to blame, so it gets another try."""
 
 
+class _Place:
+    """One of the places where a file is open; whoever keeps it long may have to make room."""
+
+    def __init__(self, taken: threading.BoundedSemaphore, aside: threading.BoundedSemaphore) -> None:
+        self._taken, self._aside = taken, aside
+
+    def step_aside(self) -> None:
+        """Make room for the next file, if there is a place aside."""
+        if self._taken is not self._aside and self._aside.acquire(blocking=False):
+            self._taken.release()
+            self._taken = self._aside
+
+    def leave(self) -> None:
+        """Give up the place, wherever it is."""
+        self._taken.release()
+
+
 class Sandbox:
     """Checks files in confined children of a fork server.
 
     Use it from any thread. At most ``children`` files are open at once and ``waiting`` more wait, each
-    for ``patience`` seconds; others get `SandboxBusy`. The server starts with the first file or with `start`.
+    for ``patience`` seconds; others get `SandboxBusy`. A file that takes long steps aside, as many as
+    ``children`` at a time, so that slow files do not hold up quick ones: twice as many children run then.
+    The server starts with the first file or with `start`.
     """
 
     def __init__(
@@ -86,6 +107,7 @@ class Sandbox:
     ) -> None:
         self._line = threading.BoundedSemaphore(children + waiting)
         self._children = threading.BoundedSemaphore(children)
+        self._aside = threading.BoundedSemaphore(children)
         self._patience = patience
         self._wall = wall_seconds
         self._require_filter = require_filter
@@ -161,11 +183,11 @@ class Sandbox:
             Unavailable: the server cannot be started, or died twice.
         """
         end = None if seconds is None else monotonic() + seconds
-        with self._place_in_line(None if seconds is None else min(self._patience, seconds)):
+        with self._place_in_line(None if seconds is None else min(self._patience, seconds)) as place:
             wall = self._wall if end is None else min(self._wall, max(end - monotonic(), 0.0))
             answer = self._run(
                 Job.of(pdf, anchors, moment, password, revocation, in_detail=in_detail),
-                lambda reading, end_child: _collect(reading, end_child, wall),
+                lambda reading, end_child: _collect(reading, end_child, wall, place.step_aside),
             )
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
 
@@ -192,16 +214,17 @@ class Sandbox:
             return _fill_album(pdf, password, seconds, self._run, Album(field, keep))
 
     @contextmanager
-    def _place_in_line(self, patience: float | None = None) -> Iterator[None]:
+    def _place_in_line(self, patience: float | None = None) -> Iterator[_Place]:
         if not self._line.acquire(blocking=False):
             raise SandboxBusy("Too many files are being checked. Try again in a moment.")
         try:
             if not self._children.acquire(timeout=self._patience if patience is None else patience):
                 raise SandboxBusy("Too many files are being checked. Try again in a moment.")
+            place = _Place(self._children, self._aside)
             try:
-                yield
+                yield place
             finally:
-                self._children.release()
+                place.leave()
         finally:
             self._line.release()
 
@@ -417,18 +440,32 @@ def _tell_anchors(control: socket.socket, anchors: tuple[bytes, ...]) -> None:
         os.close(told)
 
 
-def _collect(reading: int, end_child: Callable[[], None], wall_seconds: float) -> FileAnswer | None:
-    """The child's answer, or None where it died, was too slow, or said too much or nonsense."""
-    deadline = monotonic() + wall_seconds
+def _collect(
+    reading: int,
+    end_child: Callable[[], None],
+    wall_seconds: float,
+    when_slow: Callable[[], None] = lambda: None,
+) -> FileAnswer | None:
+    """The child's answer, or None where it died, was too slow, or said too much or nonsense.
+
+    ``when_slow`` is called where the answer takes longer than nearly every other.
+    """
+    started = monotonic()
+    slow, deadline = min(_SLOW_SECONDS, wall_seconds) + started, wall_seconds + started
     parts: list[bytes] = []
     size = 0
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     while True:
         left = deadline - monotonic()
-        if left <= 0 or not poll.poll(left * 1000) or size > MAXIMUM_RESULT_BYTES:
+        if left <= 0 or size > MAXIMUM_RESULT_BYTES:
             end_child()
             return None
+        if not poll.poll(1000 * max(0.0, min(left, slow - monotonic()))):
+            if slow < deadline:
+                when_slow()
+            slow = deadline
+            continue
         part = os.read(reading, 1 << 16)
         if not part:
             break

@@ -25,6 +25,7 @@ from storage.vocabulary import Verdict
 from verifier.commands.page import Page
 from verifier.commands.spreadsheet import COLUMNS, Spreadsheet
 from verifier.commands.table import Overview
+from verifier.commands.words import describe, plain_time
 from verifier.report import Finding, Report, SignatureReport
 
 _SIGNATURE = SignatureReport(
@@ -234,3 +235,11 @@ def test_an_interrupt_ends_without_a_stack_trace(folder: Path) -> None:
 
 def test_json_and_csv_exclude_each_other(folder: Path) -> None:
     assert run(folder, "good.pdf", "--json", "--csv").returncode == 2
+
+
+def test_a_signer_is_named_as_people_do() -> None:
+    assert describe("CN=Drs. A, M.Si., O=Dinas A, B, T=Kepala, C=ID") == "Drs. A, M.Si., Kepala, Dinas A, B"
+    # A seal often has one name for both.
+    assert describe("CN=Dinas A, O=Dinas A") == "Dinas A"
+    assert describe("2.5.4.5=7") == "2.5.4.5=7"
+    assert plain_time("2026-11-01T09:00:59Z") == "2026-11-01 09:00 UTC"

@@ -20,9 +20,8 @@ from verifier.sandbox import Sandbox
 
 # One for each way of asking for too much: time, memory, answers, drawing.
 CHOSEN = (
-    "hidden xref bomb", "a million direct kids", "predictor bomb", "eight filters", "string of 20 MB",
-    "200 signatures over 20 MB", "400 time-stamps", "4 000 name constraints", "drawn: form of itself",
-    "drawn: pattern of itself", "text that gives orders", "encrypted by itself", "empty",
+    "hidden xref bomb", "eight filters", "string of 20 MB", "400 time-stamps", "4 000 name constraints",
+    "drawn: form of itself", "drawn: groups", "text that gives orders", "empty",
 )  # fmt: skip
 
 
@@ -50,12 +49,13 @@ def test_requests_beside_hostile_files_are_answered(made: Made, people: Pki) -> 
                     assert verify(original).json()["verdict"] == "valid"
             for name, each in running.items():
                 answer = each.result()
-                assert answer.status_code == 200, name
                 told = {finding["code"] for finding in answer.json()["findings"]}
-                assert told & (HOSTILE[name][1] | {"SANDBOX_BUSY"}), (name, told)
+                # More bombs at once than places: the last ones are told to come again.
+                expected = HOSTILE[name][1] if answer.status_code == 200 else {"SANDBOX_BUSY"}
+                assert told & expected, (name, answer.status_code, told)
                 assert told <= CODES
             assert verify(plain_pdf()).json()["verdict"] == "unsigned"
-        assert box.server_pid == server
+            assert box.server_pid == server
 
 
 def test_the_command_answers_a_folder_of_them(tmp_path: Path) -> None:

@@ -106,6 +106,20 @@ def test_more_files_than_places_are_refused(people: Pki) -> None:
         assert box.inspect_now(plain_pdf(), anchors=[], moment=NOW).unsigned
 
 
+def test_a_slow_file_makes_room_for_a_quick_one() -> None:
+    with Sandbox(children=1, waiting=2) as box, ThreadPoolExecutor(1) as threads:
+        running = threads.submit(
+            box.inspect_now, HOSTILE["drawn: form of itself"][0](), anchors=[], moment=NOW
+        )
+        time.sleep(0.3)
+        assert box.inspect_now(plain_pdf(), anchors=[], moment=NOW).unsigned
+        assert not running.done()
+        # Both places are given back, the one aside and the other.
+        assert codes(running.result()) <= {"LIMIT", "NO_SIGNATURE"}
+        for _ in range(3):
+            assert box.inspect_now(plain_pdf(), anchors=[], moment=NOW).unsigned
+
+
 def test_asynchronous_programs_are_not_held_up(sandbox: Sandbox, people: Pki) -> None:
     pdf = signed_pdf()
 

@@ -348,3 +348,12 @@ def test_the_report_has_its_words() -> None:
     assert report.colour == "red"
     assert report.advice.startswith("Jangan terima")
     assert report.summary == "Dicabut, tidak berlaku sejak 2 April 2026."
+
+
+def test_names_of_the_format_are_said_in_words() -> None:
+    values = {"page": "1", "field": "A"}
+    assert "(arah halaman)" in finding_message("CHANGE_PAGE", "id", what="Rotate", **values)
+    assert "(orientation)" in finding_message("CHANGE_PAGE", "en", what="Rotate", **values)
+    assert "ditambahkan kotak" in finding_message("CONTENT_JOINED", "id", kind="Square", **values)
+    # A name that nobody has a word for is shown as it is.
+    assert "(Aneh)" in finding_message("CHANGE_ANNOTATION", "id", kind="Aneh", **values)
