@@ -80,7 +80,6 @@ DSS_ACCEPTS_ATTACKS: dict[str, str] = {
     "null-byte-range": _LATER,
     "clear-signature": _LATER,
     "second-signer": "takes the first signer of a CMS",
-    "watermark": "overlap is asked of the page's other annotations, not of its text",
     "attach-file": "an added attachment is an extension to it",
     "annotate-against-rules": "classifies annotations but does not hold them against P",
     "fill-against-rules": "classifies form filling but does not hold it against P or a lock",
