@@ -106,7 +106,7 @@ _BYTE_RANGE = re.compile(
 )
 _MOST_CLAIMS = 100_000
 # What may open something inside an object; everything else is passed over.
-_TOKEN = re.compile(rb"\(|%|<<|>>|<|endobj|stream\r?\n|stream\r")
+_TOKEN = re.compile(rb"\(|%|<<|>>|<|endobj|stream[\t ]{0,9}+(?:\r\n|\n|\r)")
 _LENGTH = re.compile(rb"/Length[\x00\t\n\x0c\r ]+(\d{1,10})(?![\x00\t\n\x0c\r ]+\d+[\x00\t\n\x0c\r ]+R|\d)")
 _END_STREAM = re.compile(rb"[\x00\t\n\x0c\r ]*endstream")
 

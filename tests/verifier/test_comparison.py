@@ -450,6 +450,8 @@ def test_an_update_may_be_written_loosely() -> None:
     assert changes_of(_off_by_one(pdf))[0] == "permitted"
     assert changes_of(_with_remark(pdf, b"% written by a program\n% in two lines\n"))[0] == "permitted"
     assert changes_of(_with_remark(pdf, b"\r\n\r\n"))[0] == "permitted"
+    spaced = {**filled(), 9: filled()[9].replace(b"stream\n", b"stream \r\n", 1)}
+    assert changes_of(revised(pdf, spaced))[0] == "permitted"
 
 
 @pytest.mark.parametrize(
