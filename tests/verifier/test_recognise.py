@@ -81,7 +81,11 @@ def test_what_may_be_a_pdf_or_a_photo_is_passed_on(content: bytes) -> None:
     assert what(content) is None
 
 
-@pytest.mark.parametrize("damage", [b"PK\x03\x04", b"PK\x03\x04" + b"PK\x01\x02" * 50, zip_of("a.pdf")[:-30]])
+@pytest.mark.parametrize(
+    "damage",
+    [b"PK\x03\x04", b"PK\x03\x04" + b"PK\x01\x02" * 50, zip_of("a.pdf")[:-30]],
+    ids=["head", "directory", "cut"],
+)
 def test_a_damaged_archive_is_still_an_archive(damage: bytes) -> None:
     found = what(damage)
     assert found is not None
