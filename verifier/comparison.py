@@ -57,6 +57,7 @@ _NOTE_FREE = frozenset(
     {"M", "Contents", "Popup", "T", "RC", "Subj", "NM", "State", "StateModel", "IRT", "RT"}
 )
 _RUNNING = frozenset({"A", "AA"})
+_UNSHOWN = frozenset({"structure", "number_tree"})
 
 
 @dataclass
@@ -175,7 +176,10 @@ class Comparison:
 
     def _roles_of(self, number: int) -> frozenset[Role]:
         """The roles that an object had; one that was missing has none in a structure that shows nothing."""
-        return self._old_map.of(number) if number in self._old.entries else self._old_map.shown(number)
+        if number in self._old.entries:
+            return self._old_map.of(number)
+        # Whether the structure was walked through for another number must not count here.
+        return frozenset(role for role in self._old_map.shown(number) if role.kind not in _UNSHOWN)
 
     def _pair(self, number: int) -> tuple[Any, Any]:
         pair = []

@@ -363,6 +363,18 @@ def test_the_structure_may_grow_however_its_trees_are_parted(
     assert changes_of(revised(tagged(), changes))[0] == expected
 
 
+def test_what_the_structure_alone_referred_to_in_vain_shows_nothing_whatever_else_is_asked() -> None:
+    found = objects(Random(1))
+    found[1] = found[1].replace(b"/Pages", b"/StructTreeRoot 10 0 R /Pages")
+    found |= {8: b"<< >>", 9: b"<< >>", 10: b"<< /Type /StructTreeRoot /K [11 0 R 30 0 R] >>"}
+    found[11] = b"<< /Type /StructElem /S /Document /P 10 0 R >>"
+    pdf = sign(table(found))
+    later = {30: b"<< /Type /StructElem /S /Form /P 10 0 R >>"}
+    assert changes_of(revised(pdf, later))[0] == "permitted"
+    # Another object of the structure, written again as it was, has all of it walked through.
+    assert changes_of(revised(pdf, {11: body(pdf, 11) + b" ", **later}))[0] == "permitted"
+
+
 def hybrid_update(pdf: bytes, rows: dict[int, int | None], hidden: dict[int, int]) -> bytes:
     """A later revision of two lists: ``rows`` of its table, None for free, and ``hidden`` of its stream."""
     out = bytearray(pdf)
