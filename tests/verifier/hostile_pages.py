@@ -240,7 +240,7 @@ PAGES: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     ),
     "encrypted with numbers": (
         lambda: encrypted_with(b"/V -1 /R 99999999999999 /Length [] /P (x) /O 1 /U 2"),
-        {"DAMAGED"},
+        {"ENCRYPTION_UNKNOWN"},
     ),
     "encrypted bomb": (encrypted_bomb, {"CONTENTS_GAP"}),
     "encrypted by itself": (encrypted_by_itself, {"LIMIT"}),
