@@ -85,7 +85,7 @@ def judge_aftermath(
         outcome.join(step.outcome)
         drawn.update(dict.fromkeys(step.drawn))
     if outcome.weight == "permitted":
-        _judge_drawn(drawn, Drawings.of(document, now), field.name, outcome)
+        _judge_drawn(drawn, Drawings(document, now), field.name, outcome)
     return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings))
 
 

@@ -19,7 +19,7 @@ from verifier.overlap import Box, CannotDraw, Drawings, Drawn
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Reference, Stream
 from verifier.report import Observation
-from verifier.roles import Map, Role, extend_roles, map_roles, page_numbers
+from verifier.roles import Role, extend_roles, map_roles, page_numbers
 from verifier.signature_fields import Locks, terminal_fields, text
 
 Weight = Literal["permitted", "undetermined", "forbidden"]
@@ -106,8 +106,8 @@ class Comparison:
         if exact:
             self._old_map, self._new_map = map_roles(signed), map_roles(now)
         else:
-            self._old_map = signed.once(_roles)
-            self._new_map = now.once(_roles, lambda: extend_roles(self._old_map, now, self._candidates))
+            self._old_map = signed.once(map_roles)
+            self._new_map = now.once(map_roles, lambda: extend_roles(self._old_map, now, self._candidates))
         form = signed.once(read_form)
         self._old_fields = form.nodes
         self._new_fields = now.once(read_form, lambda: read_form(now, form, self._candidates)).nodes
@@ -415,7 +415,7 @@ class Comparison:
 
     def _redrawn(self, node: dict[str, Any], name: str) -> None:
         """A look that was made anew for the same value: it may not show anything else, nor for a while."""
-        pages = Drawings.of(self._old, self._new)
+        pages = Drawings(self._old, self._new)
         for widget in self._widgets(node):
             box = self._box(widget)
             if box is None or _flags(widget) & _HIDDEN_FLAGS:
@@ -617,7 +617,3 @@ def _is_drawn_by_programs(document: Document) -> bool:
         kind in ("Tx", "Ch") and "V" in field and "AP" not in field and "Kids" not in field
         for _, _, field, kind in terminal_fields(document)
     )
-
-
-def _roles(document: Document) -> Map:
-    return map_roles(document)

@@ -89,18 +89,11 @@ class CannotDraw(Exception):
 class Drawings:
     """The pages of two states of a file, each drawn once."""
 
-    def __init__(self, signed: bytes, now: bytes, password: str | None) -> None:
-        self._files = (signed, now)
-        self._password = password
+    def __init__(self, signed: Document, now: Document) -> None:
+        self._states = (signed, now)
         self._opened: dict[bool, Any] = {}
         self._drawn: dict[tuple[bool, int, bool], Any] = {}
         self._answers: dict[tuple[Box, bool, bool], bool] = {}
-
-    @classmethod
-    def of(cls, signed: Document, now: Document) -> Drawings:
-        """The pages of two states of one file."""
-        data = now.file.data
-        return cls(bytes(data[: signed.end]), bytes(data[: now.end]), now.password)
 
     def hides(self, box: Box, *, was_there: bool, on_line: bool = False) -> bool:
         """Whether ink of the signed page is gone within the box.
@@ -179,7 +172,9 @@ class Drawings:
 
         if now not in self._opened:
             try:
-                opened = pypdfium2.PdfDocument(self._files[now], password=self._password)
+                # Cut out only here: most files have nothing to be drawn, and some have hundreds of megabytes.
+                state, password = self._states[now], self._states[True].password
+                opened = pypdfium2.PdfDocument(bytes(state.file.data[: state.end]), password=password)
                 # Without this, what form fields and signatures show is not drawn.
                 opened.init_forms()
                 self._opened[now] = opened

@@ -88,11 +88,7 @@ def _form_entry(writer: Revision, random: Random) -> bool:
     }
     key = random.choice(sorted(entries))
     form[key] = entries[key]
-    raw = writer.root.raw_get("/AcroForm")
-    if isinstance(raw, generic.IndirectObject):
-        writer.mark_update(raw)
-    else:
-        writer.update_root()
+    updates._mark_form(writer)
     return True
 
 

@@ -109,7 +109,7 @@ def unfinished_revision(pdf: bytes, random: Random) -> bytes | None:
     content = updates.content_object(pdf)
     if content is None:
         return None
-    out = pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
+    out = updates.with_end_of_line(pdf)
     at = len(out)
     out += b"%d 0 obj\n%s\nendobj\n" % (content, _CONTENT)
     start = len(out)
@@ -135,7 +135,7 @@ def repeated_key(pdf: bytes, random: Random) -> bytes | None:
     if content is None or page is None:
         return None
     number, body = page
-    out = pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
+    out = updates.with_end_of_line(pdf)
     new = updates.highest_number(pdf) + 1
     at = len(out)
     out += b"%d 0 obj\n%s\nendobj\n" % (new, _CONTENT)
@@ -151,7 +151,7 @@ def hidden_table(pdf: bytes, random: Random) -> bytes | None:
     content = updates.content_object(pdf)
     if content is None:
         return None
-    out = pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
+    out = updates.with_end_of_line(pdf)
     at = len(out)
     out += b"%d 0 obj\n%s\nendobj\n" % (content, _CONTENT)
     new = updates.highest_number(pdf) + 1
@@ -174,7 +174,7 @@ def circular_chain(pdf: bytes, random: Random) -> bytes | None:
     content = updates.content_object(pdf)
     if content is None:
         return None
-    out = pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
+    out = updates.with_end_of_line(pdf)
     at = len(out)
     out += b"%d 0 obj\n%s\nendobj\n" % (content, _CONTENT)
     previous = random.choice((len(out), len(pdf) * 2, at))
@@ -185,7 +185,7 @@ def encryption_said_otherwise(pdf: bytes, random: Random) -> bytes | None:
     """A later trailer names an /Encrypt where there is none, or another one than there is."""
     entries = re.sub(rb"/Encrypt \d+ \d+ R", b"", updates.trailer_entries(pdf))
     other = b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>" % (b"11" * 32, b"22" * 32)
-    out = (pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n") + b"%\n"
+    out = updates.with_end_of_line(pdf) + b"%\n"
     return (
         out
         + updates.table({}, entries + other, updates.last_startxref(pdf))
@@ -195,7 +195,7 @@ def encryption_said_otherwise(pdf: bytes, random: Random) -> bytes | None:
 
 def other_root(pdf: bytes, random: Random) -> bytes | None:
     """The last trailer's catalogue is another object, which leads to other pages."""
-    out = pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
+    out = updates.with_end_of_line(pdf)
     new, rows = updates.highest_number(pdf) + 1, {}
     form = updates.form_entry(pdf)
     bodies = (

@@ -19,6 +19,11 @@ Change = Callable[[Revision, Random], bool]
 # --- bytes
 
 
+def with_end_of_line(pdf: bytes) -> bytes:
+    """The file, so that the next byte begins a line."""
+    return pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
+
+
 def last_startxref(pdf: bytes) -> int:
     return int(re.findall(rb"startxref\s+(\d+)", pdf)[-1])
 
@@ -124,8 +129,7 @@ def append_table(
 ) -> bytes:
     """The file with one more revision that consists of a table only (and of ``before``)."""
     previous = last_startxref(pdf) if previous is None else previous
-    out = pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
-    out += before
+    out = with_end_of_line(pdf) + before
     start = len(out)
     return out + table(entries, trailer_entries(pdf), previous) + b"startxref\n%d\n%%%%EOF\n" % start
 
@@ -173,6 +177,15 @@ def _form(writer: Revision, drawing: bytes, box: generic.ArrayObject) -> generic
             stream_data=drawing,
         )
     )
+
+
+def _mark_form(writer: Revision) -> None:
+    """The form was changed: it stands by itself or in the catalogue."""
+    raw = writer.root.raw_get("/AcroForm")
+    if isinstance(raw, generic.IndirectObject):
+        writer.mark_update(raw)
+    else:
+        writer.update_root()
 
 
 def _fields(writer: Revision) -> list[tuple[generic.IndirectObject, generic.DictionaryObject]]:
@@ -290,11 +303,7 @@ def _add_field(writer: Revision, kind: str, box: generic.ArrayObject) -> bool:
     writer.mark_update(reference)
     form = writer.root["/AcroForm"]
     form["/Fields"] = generic.ArrayObject([*_references(form["/Fields"]), field])
-    raw = writer.root.raw_get("/AcroForm")
-    if isinstance(raw, generic.IndirectObject):
-        writer.mark_update(raw)
-    else:
-        writer.update_root()
+    _mark_form(writer)
     return True
 
 
@@ -539,11 +548,7 @@ def _draw_fields_anew(writer: Revision, random: Random) -> bool:
     form["/DR"] = generic.DictionaryObject(
         {_name("/Font"): generic.DictionaryObject({_name("/Helv"): writer.add_object(font)})}
     )
-    raw = writer.root.raw_get("/AcroForm")
-    if isinstance(raw, generic.IndirectObject):
-        writer.mark_update(raw)
-    else:
-        writer.update_root()
+    _mark_form(writer)
     return True
 
 

@@ -23,7 +23,6 @@ _ROW = re.compile(rb"(\d{10}) (\d{5}) ([nf])")
 _LOOSE_ROW = re.compile(_SPACES + rb"*+(\d{1,10})" + _SPACES + rb"++(\d{1,10})" + _SPACES + rb"++([nf])")
 _TRAILER = re.compile(_SPACES + rb"*+trailer")
 _START = re.compile(rb"startxref" + _SPACES + rb"*+(\d{1,12})")
-_END_OF_FILE = re.compile(_SPACES + rb"*+%%EOF")
 _HEADER = re.compile(rb"%PDF-\d")
 _OBJECT = re.compile(
     rb"(?<![0-9])(\d{1,10})[\x00\t\n\x0c\r ]{1,20}(\d{1,5})[\x00\t\n\x0c\r ]{1,20}obj(?![a-z])"

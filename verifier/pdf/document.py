@@ -352,7 +352,7 @@ class Document:
         """Every page in order, with its reference; loops and what is no page are passed over."""
         return self.once(_pages)
 
-    def walk_pages(self) -> Iterator[tuple[Reference | None, dict[str, Any]]]:
+    def _walk_pages(self) -> Iterator[tuple[Reference | None, dict[str, Any]]]:
         """The same, one after the other and not remembered."""
         waiting: list[Any] = [self.catalog.get("Pages")]
         seen: set[Reference] = set()
@@ -379,7 +379,7 @@ class Document:
 
 
 def _pages(document: Document) -> tuple[tuple[Reference | None, dict[str, Any]], ...]:
-    return tuple(document.walk_pages())
+    return tuple(document._walk_pages())
 
 
 def _contained(document: Document) -> dict[int, set[int]]:
