@@ -189,7 +189,7 @@ def _inspect_pdf(
     if was_signature_removed(document, ends, claimed):
         findings.append(Observation("SIGNATURE_REMOVED"))
         for signature in signatures:
-            signature.aftermath = replace(signature.aftermath, changes="forbidden")
+            signature.aftermath = replace(signature.aftermath, changes="forbidden", undrawn=False)
 
     # (7) Cryptography.
     store = read_store(document)
@@ -241,7 +241,13 @@ def _inspect_pdf(
         details=details,
         revocation_needs=find_needs(evidence.doubtful),
         revocation_used=tuple((name, until.isoformat()) for name, until in evidence.revocation.used.items()),
+        undrawn=_undrawn(signatures),
     )
+
+
+def _undrawn(signatures: Sequence[Signature]) -> tuple[str, ...]:
+    drawn = {each.field for each in signatures if not each.aftermath.undrawn}
+    return tuple(each.field for each in signatures if each.field not in drawn)
 
 
 def _details(

@@ -26,11 +26,12 @@ _MOST_REVISIONS = 500  # behind one signature
 
 @dataclass(frozen=True)
 class Aftermath:
-    """What a signature covers and what came after it."""
+    """What a signature covers and what came after it; ``undrawn`` where none of that is drawn on a page."""
 
     covers: Covers
     changes: Changes
     findings: tuple[Observation, ...] = ()
+    undrawn: bool = False
 
 
 def first_unsigned_byte(now: Document, ends: Sequence[int]) -> int | None:
@@ -76,6 +77,7 @@ def judge_aftermath(
         )
     outcome, locks = Outcome(), _locks(document, own)
     drawn: dict[Drawn, None] = {}
+    shows = False
     for before, after in pairwise(_states(document, now)):
         vouched = after.end <= covered_until
         step = Comparison(before, after, field.name, locks, vouched=vouched)
@@ -84,9 +86,11 @@ def judge_aftermath(
             step.run()
         outcome.join(step.outcome)
         drawn.update(dict.fromkeys(step.drawn))
+        shows = shows or step.shows
     if outcome.weight == "permitted":
         _judge_drawn(drawn, Drawings(document, now), field.name, outcome)
-    return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings))
+    undrawn = outcome.weight == "permitted" and not shows
+    return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings), undrawn)
 
 
 def _judge_drawn(drawn: Iterable[Drawn], pages: Drawings, name: str, outcome: Outcome) -> None:

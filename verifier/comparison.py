@@ -114,6 +114,8 @@ class Comparison:
         self._filled: set[int] = set()
         self.drawn: list[Drawn] = []
         """What came to lie on the pages; whether it hides something is asked of the last state."""
+        self.shows = False
+        """Whether any difference that is permitted may look different, on whatever page."""
         self._page_index = now.once(page_numbers)
 
     def run(self) -> Outcome:
@@ -221,7 +223,7 @@ class Comparison:
         elif kind in ("appearance", "value"):
             self._appearance(number, role)
         elif kind == "resources" and self._like.grows(before, after):
-            return True
+            self.shows = True
         elif kind == "structure":
             self._structure(number, before, after)
         elif kind == "number_tree":
@@ -264,7 +266,8 @@ class Comparison:
                 self._forbid("CHANGE_CATALOG", what=f"AcroForm/{key}")
 
     def _is_harmless(self, key: str, old: Any, new: Any) -> bool:
-        """Whether a changed entry of the form changes nothing that is shown."""
+        """Whether a changed entry of the form changes nothing that is shown where looks are signed."""
+        self.shows = True  # to programs that draw fields by themselves
         if key in ("DA", "Q"):
             # Colour, size and side of what programs draw by themselves.
             return not self._old.once(_is_drawn_by_programs)
@@ -289,6 +292,7 @@ class Comparison:
                 and isinstance(each, Reference)
                 and each.number in self._new.once(_widgets_on_pages)
             ):
+                self.shows = True
                 self.outcome.add("permitted", "FIELD_UNLISTED", field=self._name)
             else:
                 self._forbid("CHANGE_FIELD_REMOVED")
@@ -392,6 +396,7 @@ class Comparison:
             return
         if not keys:
             return
+        self.shows = True
         if self._locks.permission == 1 or self._locks.forbids(known.name):
             self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
             return
@@ -460,6 +465,7 @@ class Comparison:
                 self._added_annotation(node, page)
 
     def _added_annotation(self, node: Any, page: str) -> None:
+        self.shows = True
         kind = self._new.get(node, "Subtype") if isinstance(node, dict) else None
         allowed = self._locks.permission in (None, 3)
         known = kind in _NOTE_KINDS or kind in _DRAWN_KINDS
@@ -473,6 +479,7 @@ class Comparison:
         self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
 
     def _annotation(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
+        self.shows = True
         page = self._page_of(number)
         kind = self._old.get(before, "Subtype")
         keys = set(self._like.keys(before, after, frozenset()))
@@ -483,6 +490,7 @@ class Comparison:
 
     def _appearance(self, number: int, role: Role) -> None:
         """A value or a look that was changed in place: allowed where the field may be filled."""
+        self.shows = True
         if role.owner in self._filled:
             return
         known = self._old_fields.get(role.owner) if role.owner is not None else None
@@ -523,6 +531,7 @@ class Comparison:
         box = self._box(widget)
         if box is None:
             return
+        self.shows = True
         told = page or str(box.page + 1)
         if empty:
             # It draws nothing itself, but programs mark a field that waits; one over a page hides the page.

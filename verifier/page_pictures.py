@@ -77,7 +77,8 @@ class PagePair:
 class PagePictures:
     """What comparing gave: the pages that differ, how many were compared, and what could not be drawn.
 
-    ``field`` names the signature whose state is ``before``.
+    ``field`` names the signature whose state is ``before``. No page has to be compared where none draws what
+    came after it (`verifier.report.Report.undrawn`).
     """
 
     field: str

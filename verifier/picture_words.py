@@ -42,6 +42,11 @@ TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Tidak ada yang diubah setelah ditandatangani, jadi tidak ada halaman untuk dibandingkan.",
         "Nothing was changed after it was signed, so there are no pages to compare.",
     ),
+    "PAGES_NOT_DRAWN_UPON": (
+        "info",
+        "Yang ditambahkan setelah ditandatangani tidak tergambar di halaman; semua tampak seperti semula.",
+        "What was added after it was signed is drawn on no page; all look as they did.",
+    ),
     "PAGES_WITHOUT_SIGNED_STATE": (
         "info",
         "Tidak ada tanda tangan utuh yang memperlihatkan seperti apa halaman sebelumnya.",

@@ -85,7 +85,7 @@ class FileAnswer:
     are digests like the first that a broken file still names; they vouch for nothing. ``details`` are there
     where they were asked for. ``revocation_needs`` are certificates of trusted paths whose revocation is
     open. ``revocation_used`` are the lists and answers from outside that said something: SHA-256 in hex, and
-    until when (ISO 8601).
+    until when (ISO 8601). ``undrawn`` are the fields of signatures behind which came only what no page draws.
     """
 
     readable: bool
@@ -99,6 +99,7 @@ class FileAnswer:
     details: Details | None = None
     revocation_needs: tuple[RevocationNeed, ...] = ()
     revocation_used: tuple[tuple[str, str], ...] = ()
+    undrawn: tuple[str, ...] = ()
 
     @classmethod
     def unreadable(cls, code: str, **values: object) -> FileAnswer:
@@ -131,6 +132,7 @@ class FileAnswer:
             details=read_details(data["details"]) if data["details"] is not None else None,
             revocation_needs=read_needs(data["revocation_needs"]),
             revocation_used=tuple((str(name), str(until)) for name, until in data["revocation_used"]),
+            undrawn=tuple(str(field) for field in data["undrawn"]),
         )
 
 
@@ -162,7 +164,8 @@ class Report:
     was tied to, for pages; the JSON object shows only its `RegisterAnswer`. ``original`` says that
     the file is byte for byte one that we issued. ``elapsed_ms`` is wall time in milliseconds.
     ``observations`` are the findings of the file alone, in its own order; ``details`` are what a validation
-    report tells beyond this, where they were asked for. Neither is part of the JSON object.
+    report tells beyond this, where they were asked for; ``undrawn`` as in `FileAnswer`. None of these is part
+    of the JSON object.
     """
 
     file: str
@@ -179,6 +182,7 @@ class Report:
     record: PublicRecord | None = None
     observations: tuple[Observation, ...] = ()
     details: Details | None = None
+    undrawn: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:

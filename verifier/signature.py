@@ -142,7 +142,7 @@ def _tell(signature: Signature, tail: int, findings: list[Observation]) -> None:
         findings.append(Observation.of("SIGNATURE_POLICY", field=name, what=answer.signed.policy))
     if tail and not signature.noisy_padding:
         findings.append(Observation.of("CONTENTS_TAIL", field=name, count=tail))
-        signature.aftermath = replace(signature.aftermath, changes="forbidden")
+        signature.aftermath = replace(signature.aftermath, changes="forbidden", undrawn=False)
 
 
 _PDF_DATE = re.compile(r"D:(\d{4,14})(?:([Zz+-])(?:(\d\d)'?(\d\d)?'?)?)?'?")

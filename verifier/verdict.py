@@ -129,6 +129,7 @@ def conclude(
         record=record,
         observations=file.findings if file is not None else (),
         details=file.details if file is not None else None,
+        undrawn=file.undrawn if file is not None else (),
     )
 
 

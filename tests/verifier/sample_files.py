@@ -214,3 +214,19 @@ def with_byte_range(pdf: bytes, values: str) -> bytes:
 
 def flate_bomb(size: int) -> bytes:
     return stream(zlib.compress(b"\x00" * size, 9), b"/Filter /FlateDecode /Type /EmbeddedFile")
+
+
+def with_popup(pdf: bytes) -> bytes:
+    """A window for notes, closed: allowed, of no look of its own, and still drawn by some programs."""
+    writer = IncrementalPdfFileWriter(BytesIO(pdf))
+    popup = generic.DictionaryObject(
+        {
+            generic.pdf_name("/Type"): generic.pdf_name("/Annot"),
+            generic.pdf_name("/Subtype"): generic.pdf_name("/Popup"),
+            generic.pdf_name("/Rect"): generic.ArrayObject(map(generic.NumberObject, (400, 10, 500, 60))),
+        }
+    )
+    writer.register_annotation(writer.root["/Pages"]["/Kids"].raw_get(0), writer.add_object(popup))
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()

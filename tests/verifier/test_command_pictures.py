@@ -21,6 +21,7 @@ from sample_files import (
     with_document_timestamp,
     with_form_filled,
     with_page_overwritten,
+    with_popup,
 )
 from small_pki import NOW, Pki
 
@@ -85,7 +86,8 @@ def test_both_states_of_a_changed_page_are_written_behind_the_verdict(folder: Pa
 def test_where_nothing_changed_a_sentence_says_so(folder: Path) -> None:
     for content, code in (
         (signed_pdf(stamped=NOW), "PAGES_NOT_TOUCHED"),
-        (with_document_timestamp(signed_pdf(stamped=NOW)), "PAGES_LOOK_AS_SIGNED"),
+        (with_document_timestamp(signed_pdf(stamped=NOW)), "PAGES_NOT_DRAWN_UPON"),
+        (with_popup(signed_pdf(stamped=NOW)), "PAGES_LOOK_AS_SIGNED"),
         (plain_pdf(), "PAGES_WITHOUT_SIGNED_STATE"),
         (signed_pdf().replace(b"503/028", b"503/029"), "PAGES_WITHOUT_SIGNED_STATE"),
     ):
@@ -129,7 +131,7 @@ def test_a_pipe_and_a_password(folder: Path) -> None:
 
 
 def test_a_page_that_cannot_be_drawn_is_a_finding_and_the_others_are_drawn(folder: Path) -> None:
-    (folder / "a.pdf").write_bytes(with_document_timestamp(signed_pdf(endless(12), stamped=NOW)))
+    (folder / "a.pdf").write_bytes(with_popup(signed_pdf(endless(12), stamped=NOW)))
     done = run(folder, "a.pdf", "--pages", "out", "--json")
     answer = json.loads(done.stdout)
     assert (answer["verdict"], done.returncode) == ("valid", 0)

@@ -80,6 +80,8 @@ class PictureFolder:
             return (
                 Observation("PAGES_NOT_TOUCHED" if _is_untouched(report) else "PAGES_WITHOUT_SIGNED_STATE"),
             )
+        if field in report.undrawn:
+            return (Observation("PAGES_NOT_DRAWN_UPON"),)
         try:
             pdf = read(item)
         except NotChecked:
@@ -115,8 +117,9 @@ class PictureFolder:
 
 
 def may_look_different(report: Report) -> bool:
-    """Whether anything came after a signature, so that there is something to draw."""
-    return _field(report) is not None
+    """Whether anything came after a signature that a page may draw."""
+    field = _field(report)
+    return field is not None and field not in report.undrawn
 
 
 def _field(report: Report) -> str | None:

@@ -10,6 +10,7 @@ from verifier.commands.words import LABELS, MARKS, describe, plain_time, registe
 from verifier.report import Finding, Report
 from verifier.words import Lang
 
+_ALIKE = {"PAGES_LOOK_AS_SIGNED", "PAGES_NOT_DRAWN_UPON"}
 _TERMINAL = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_black"}
 
 
@@ -42,7 +43,7 @@ def print_pages(drawn: Iterable[tuple[Report, tuple[Finding, ...]]], others: int
     """Of many files, what there is to tell of their pages; ``others`` had nothing to be drawn."""
     alike = others
     for report, findings in drawn:
-        if all(finding.code == "PAGES_LOOK_AS_SIGNED" for finding in findings):
+        if all(finding.code in _ALIKE for finding in findings):
             alike += 1
             continue
         click.echo(click.style(click.format_filename(report.file), bold=True))

@@ -159,6 +159,8 @@ def _draw(parts: PublicParts, upload: Upload, report: Report, seconds: float) ->
     field = None if report.original else field_to_compare(report.signatures)
     if field is None:
         return None
+    if field in report.undrawn:
+        return PagePictures(field)
     if seconds < _LEAST_PICTURE_SECONDS:
         return PagePictures(field, findings=(Observation.of("PAGE_PICTURES_STOPPED", page=1),))
     try:

@@ -22,7 +22,9 @@ from sample_files import (
     with_document_timestamp,
     with_form_filled,
     with_page_overwritten,
+    with_popup,
     with_slots,
+    with_validation_data,
 )
 from small_pki import NOW, Pki
 
@@ -96,6 +98,18 @@ def test_a_filled_form_is_seen_and_an_invisible_change_is_not(sandbox: Sandbox) 
     assert 0.2 < filled.pairs[0].places[0].top < 0.3
     stamped = sandbox.draw_now(with_document_timestamp(signed_pdf()), field=FIELD)
     assert (stamped.pairs, stamped.compared, stamped.findings) == ((), 1, ())
+
+
+def test_what_no_page_draws_needs_no_comparison() -> None:
+    def undrawn(pdf: bytes) -> tuple[str, ...]:
+        return inspect(pdf, anchors=[], moment=NOW).undrawn
+
+    assert undrawn(with_document_timestamp(signed_pdf())) == (FIELD,)
+    assert undrawn(with_validation_data(signed_pdf(), [])) == (FIELD,)
+    for drawn in (with_form_filled, with_page_overwritten):
+        assert undrawn(drawn(signed_pdf())) == ()
+        assert undrawn(with_document_timestamp(drawn(signed_pdf()))) == ()
+    assert undrawn(signed_pdf() + b"tail") == ()
 
 
 def test_a_change_of_colour_alone_is_seen() -> None:
@@ -348,7 +362,7 @@ def test_the_page_shows_both_states_and_says_where(made: Made, sandbox: Sandbox,
 
 def test_a_bad_page_is_a_finding_and_never_a_verdict(made: Made, sandbox: Sandbox, people: Pki) -> None:
     client = without_lifespan(made, sandbox, anchors=(people.root.pem,), clock=lambda: NOW)
-    pdf = with_document_timestamp(signed_pdf(endless(12), stamped=NOW))
+    pdf = with_popup(signed_pdf(endless(12), stamped=NOW))
     page = page_about(client, pdf, "en")
     assert "Signature intact, but not recorded here" in page
     assert "Page 1 cannot be drawn, so its comparison cannot be shown." in page
