@@ -14,7 +14,6 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from keys.provider import SigningKey
 from keys.software import SoftwareKey, load_pkcs12
 from storage.vocabulary import Misconfigured, NotFound
 
@@ -54,7 +53,7 @@ class SoftwareKeyRing:
     def __iter__(self) -> Iterator[SoftwareKey]:
         return iter(self._keys.values())
 
-    def key(self, key_id: str) -> SigningKey:
+    def key(self, key_id: str) -> SoftwareKey:
         """See `keys.provider.KeyRing`."""
         if key_id not in self._keys:
             raise NotFound(

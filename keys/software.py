@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import asn1crypto.pkcs12
 from cryptography import x509
@@ -16,11 +17,21 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, KeyRefused, SigningKey
+from keys.provider import (
+    ECDSA_SHA256,
+    PSS_SALT_BYTES,
+    RSA_PKCS1_SHA256,
+    RSA_PSS_SHA256,
+    HumanCost,
+    Key,
+    KeyRefused,
+)
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 MINIMUM_RSA_BITS = 2048
+PSS = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT_BYTES)
+"""The padding of `keys.provider.RSA_PSS_SHA256`."""
 _OUTDATED_HASHES = (hashes.MD5, hashes.SHA1)
 
 
@@ -28,25 +39,36 @@ _OUTDATED_HASHES = (hashes.MD5, hashes.SHA1)
 class SoftwareKey:
     """A private key held parsed in this process: parsing an RSA key costs more than using it.
 
-    Made by `load_pkcs12` and `load_pem`, which check it; see `SigningKey` for the members.
+    Made by `load_pkcs12` and `load_pem`, which check it; see `SigningKey` for the members. With ``pss``
+    an RSA key pads as PSS does, else as PKCS#1 v1.5.
     """
+
+    capability: ClassVar[Literal["raw"]] = "raw"
+    human_cost: ClassVar[HumanCost] = "nothing"
 
     id: str
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     private: PrivateKey = field(repr=False)
     development: bool = False
+    pss: bool = False
 
     @property
     def algorithm(self) -> str:
         """See `SigningKey.algorithm`."""
-        return ECDSA_SHA256 if isinstance(self.private, ec.EllipticCurvePrivateKey) else RSA_PKCS1_SHA256
+        if isinstance(self.private, ec.EllipticCurvePrivateKey):
+            return ECDSA_SHA256
+        return RSA_PSS_SHA256 if self.pss else RSA_PKCS1_SHA256
 
     def sign(self, data: bytes) -> bytes:
-        """See `SigningKey.sign`. Deterministic (RFC 6979 for ECDSA): no random number can leak the key."""
+        """See `SigningKey.sign`. ECDSA is deterministic (RFC 6979): no random number can leak the key."""
         if isinstance(self.private, ec.EllipticCurvePrivateKey):
             return self.private.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
-        return self.private.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        return self.private.sign(data, PSS if self.pss else padding.PKCS1v15(), hashes.SHA256())
+
+    def sign_many(self, data: Sequence[bytes]) -> list[bytes]:
+        """See `SigningKey.sign_many`."""
+        return [self.sign(each) for each in data]
 
 
 def load_pkcs12(path: Path, passphrase: bytes, *, key_id: str, at: datetime | None = None) -> SoftwareKey:
@@ -110,7 +132,7 @@ def load_pem(
     return _checked(key_id, private, certificates[0], certificates[1:], at, development=development)
 
 
-def usable(key: SigningKey, at: datetime) -> None:
+def usable(key: Key, at: datetime) -> None:
     """Check that a key may sign a document at that (aware) time: before each use, since keys stay open.
 
     Raises:
