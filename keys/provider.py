@@ -32,7 +32,8 @@ class KeyRefused(AbsahError):
     nor RSA · ``CERTIFICATE_WEAK`` SHA-1 or older · ``KEY_USAGE`` not made for signing documents ·
     ``KEY_CHAIN`` the chain does not lead upwards · ``KEY_EXPIRED`` and ``KEY_NOT_YET_VALID`` · ``KEY_ID``
     not an id · ``KEY_FOLDER`` the folder of a development PKI is incomplete · ``KEY_CAPABILITY`` the key
-    cannot make the signature that is needed.
+    cannot make the signature that is needed · ``KEY_OFFICER`` the certificate is another official's ·
+    ``KEY_PIN`` the token refused the PIN, which is not sent again · ``KEY_MISSING`` the token lacks the key.
     """
 
     code = "KEY_REFUSED"
