@@ -16,10 +16,11 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, SigningKey
+from keys.provider import ECDSA_SHA256, PSS_SALT_BYTES, RSA_PKCS1_SHA256, RSA_PSS_SHA256, SigningKey
 
 _SEQUENCE, _SET, _OCTETS = 0x30, 0x31, 0x04
 _EXPLICIT_0 = _IMPLICIT_SET_0 = 0xA0
+_EXPLICIT_1, _EXPLICIT_2 = 0xA1, 0xA2
 _DIRECTORY_NAME = 0xA4  # GeneralName ::= CHOICE { ... directoryName [4] Name ... }, RFC 5280, 4.2.1.6
 
 
@@ -44,10 +45,20 @@ _MESSAGE_DIGEST = object_identifier("1.2.840.113549.1.9.4")
 _SIGNING_CERTIFICATE_V2 = object_identifier("1.2.840.113549.1.9.16.2.47")
 
 # RFC 5754: SHA-2 and ECDSA identifiers without parameters, RSA with NULL.
-_SHA256 = element(_SEQUENCE, object_identifier("2.16.840.1.101.3.4.2.1"))
+_ID_SHA256 = object_identifier("2.16.840.1.101.3.4.2.1")
+_SHA256 = element(_SEQUENCE, _ID_SHA256)
+# RFC 4055, 2.1 and 3.1: inside the parameters of PSS the hash algorithm has NULL.
+_PSS_HASH = element(_SEQUENCE, _ID_SHA256, b"\x05\x00")
+_PSS_PARAMETERS = element(
+    _SEQUENCE,
+    element(_EXPLICIT_0, _PSS_HASH),
+    element(_EXPLICIT_1, element(_SEQUENCE, object_identifier("1.2.840.113549.1.1.8"), _PSS_HASH)),
+    element(_EXPLICIT_2, asn1.encode_der(PSS_SALT_BYTES)),
+)
 _SIGNATURE_ALGORITHMS = {
     ECDSA_SHA256: element(_SEQUENCE, object_identifier("1.2.840.10045.4.3.2")),
     RSA_PKCS1_SHA256: element(_SEQUENCE, object_identifier("1.2.840.113549.1.1.11"), b"\x05\x00"),
+    RSA_PSS_SHA256: element(_SEQUENCE, object_identifier("1.2.840.113549.1.1.10"), _PSS_PARAMETERS),
 }
 
 ID_DATA = "1.2.840.113549.1.7.1"

@@ -1,8 +1,14 @@
-"""The contract of a signing key, wherever it lives."""
+"""The contract of a signing key, wherever it lives.
+
+A key has one of three capabilities: it signs bytes that we lay out (`SigningKey`), it answers with a
+whole CMS (`CmsKey`), or it is given a PDF and returns it signed (`PdfKey`). It also says what a signature
+costs a human.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from cryptography import x509
 
@@ -10,6 +16,12 @@ from storage.vocabulary import AbsahError
 
 ECDSA_SHA256 = "ecdsa-sha256"
 RSA_PKCS1_SHA256 = "rsa-pkcs1-sha256"
+RSA_PSS_SHA256 = "rsa-pss-sha256"
+"""RSASSA-PSS (RFC 8017, 8.1) with SHA-256, MGF1 with SHA-256 and `PSS_SALT_BYTES` of salt."""
+PSS_SALT_BYTES = 32
+
+HumanCost = Literal["nothing", "once_per_batch", "once_per_document"]
+"""How often somebody has to type something before the key signs."""
 
 
 class KeyRefused(AbsahError):
@@ -19,14 +31,16 @@ class KeyRefused(AbsahError):
     certificate do not belong together · ``KEY_WEAK`` RSA under 2048 bits · ``KEY_ALGORITHM`` neither P-256
     nor RSA · ``CERTIFICATE_WEAK`` SHA-1 or older · ``KEY_USAGE`` not made for signing documents ·
     ``KEY_CHAIN`` the chain does not lead upwards · ``KEY_EXPIRED`` and ``KEY_NOT_YET_VALID`` · ``KEY_ID``
-    not an id · ``KEY_FOLDER`` the folder of a development PKI is incomplete.
+    not an id · ``KEY_FOLDER`` the folder of a development PKI is incomplete · ``KEY_CAPABILITY`` the key
+    cannot make the signature that is needed · ``KEY_OFFICER`` the certificate is another official's ·
+    ``KEY_PIN`` the token refused the PIN, which is not sent again · ``KEY_MISSING`` the token lacks the key.
     """
 
     code = "KEY_REFUSED"
 
 
-class SigningKey(Protocol):
-    """A private key that signs bytes, with the certificates that vouch for it.
+class Key(Protocol):
+    """What all keys have in common: an id, and the certificates that vouch for it.
 
     Whoever uses a key still checks what it answers: a device or a service can hold another key than we think.
     """
@@ -47,24 +61,89 @@ class SigningKey(Protocol):
         ...
 
     @property
-    def algorithm(self) -> str:
-        """`ECDSA_SHA256` or `RSA_PKCS1_SHA256`."""
-        ...
-
-    @property
     def development(self) -> bool:
         """Whether the key comes from the development PKI, which production refuses."""
         ...
 
-    def sign(self, data: bytes) -> bytes:
-        """The raw signature over ``data`` (hashed with SHA-256 here): DER for ECDSA, PKCS#1 v1.5 for RSA."""
+    @property
+    def human_cost(self) -> HumanCost:
+        """See `HumanCost`."""
         ...
+
+
+class SigningKey(Key, Protocol):
+    """A private key that signs bytes: we write the CMS around its answer."""
+
+    @property
+    def capability(self) -> Literal["raw"]:
+        """What tells the three kinds of `AnyKey` apart."""
+        ...
+
+    @property
+    def algorithm(self) -> str:
+        """`ECDSA_SHA256`, `RSA_PKCS1_SHA256` or `RSA_PSS_SHA256`."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The raw signature over ``data`` (hashed with SHA-256 here): DER for ECDSA, one block for RSA.
+
+        Raises:
+            KeyRefused: the key must not sign, and asking again does not help.
+            storage.vocabulary.Unavailable: what holds the key cannot be reached now.
+        """
+        ...
+
+    def sign_many(self, data: Sequence[bytes]) -> list[bytes]:
+        """The raw signature over each of ``data``, in their order.
+
+        One authorisation for all where the key needs one; else the same as `sign` one after the other. Where
+        it raises (as `sign` does), no signature was returned and all of them have to be asked for again.
+        """
+        ...
+
+
+class CmsKey(Key, Protocol):
+    """A key behind a service that writes the CMS itself."""
+
+    @property
+    def capability(self) -> Literal["cms"]:
+        """See `SigningKey.capability`."""
+        ...
+
+    def sign_cms(self, digest: bytes) -> bytes:
+        """The CMS SignedData (DER, detached, PAdES baseline) over a document's SHA-256.
+
+        Raises as `SigningKey.sign` does.
+        """
+        ...
+
+
+class PdfKey(Key, Protocol):
+    """A key behind a service that takes a PDF and gives it back signed."""
+
+    @property
+    def capability(self) -> Literal["pdf"]:
+        """See `SigningKey.capability`."""
+        ...
+
+    def sign_pdf(self, pdf: bytes, *, reason: str, location: str) -> bytes:
+        """``pdf`` with one more signature, as an incremental update: the answer has to begin with ``pdf``.
+
+        The answer is persisted before anything else, and asking twice may count twice. ``reason`` and
+        ``location`` are those of the signature dictionary (ISO 32000-2, table 255). Raises as
+        `SigningKey.sign` does.
+        """
+        ...
+
+
+AnyKey = SigningKey | CmsKey | PdfKey
+"""A key of any capability; ``key.capability`` tells which."""
 
 
 class KeyRing(Protocol):
     """Every key that this worker may open."""
 
-    def key(self, key_id: str) -> SigningKey:
+    def key(self, key_id: str) -> AnyKey:
         """The key of that id.
 
         Raises:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import asn1crypto.pkcs12
 from cryptography import x509
@@ -16,11 +17,22 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, KeyRefused, SigningKey
+from keys.entry import Entry, secret
+from keys.provider import (
+    ECDSA_SHA256,
+    PSS_SALT_BYTES,
+    RSA_PKCS1_SHA256,
+    RSA_PSS_SHA256,
+    HumanCost,
+    Key,
+    KeyRefused,
+)
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 MINIMUM_RSA_BITS = 2048
+PSS = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT_BYTES)
+"""The padding of `keys.provider.RSA_PSS_SHA256`."""
 _OUTDATED_HASHES = (hashes.MD5, hashes.SHA1)
 
 
@@ -28,25 +40,51 @@ _OUTDATED_HASHES = (hashes.MD5, hashes.SHA1)
 class SoftwareKey:
     """A private key held parsed in this process: parsing an RSA key costs more than using it.
 
-    Made by `load_pkcs12` and `load_pem`, which check it; see `SigningKey` for the members.
+    Made by `load_pkcs12` and `load_pem`, which check it; see `SigningKey` for the members. With ``pss``
+    an RSA key pads as PSS does, else as PKCS#1 v1.5.
     """
+
+    capability: ClassVar[Literal["raw"]] = "raw"
+    human_cost: ClassVar[HumanCost] = "nothing"
 
     id: str
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     private: PrivateKey = field(repr=False)
     development: bool = False
+    pss: bool = False
 
     @property
     def algorithm(self) -> str:
         """See `SigningKey.algorithm`."""
-        return ECDSA_SHA256 if isinstance(self.private, ec.EllipticCurvePrivateKey) else RSA_PKCS1_SHA256
+        if isinstance(self.private, ec.EllipticCurvePrivateKey):
+            return ECDSA_SHA256
+        return RSA_PSS_SHA256 if self.pss else RSA_PKCS1_SHA256
 
     def sign(self, data: bytes) -> bytes:
-        """See `SigningKey.sign`. Deterministic (RFC 6979 for ECDSA): no random number can leak the key."""
+        """See `SigningKey.sign`. ECDSA is deterministic (RFC 6979): no random number can leak the key."""
         if isinstance(self.private, ec.EllipticCurvePrivateKey):
             return self.private.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
-        return self.private.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        return self.private.sign(data, PSS if self.pss else padding.PKCS1v15(), hashes.SHA256())
+
+    def sign_many(self, data: Sequence[bytes]) -> list[bytes]:
+        """See `SigningKey.sign_many`."""
+        return [self.sign(each) for each in data]
+
+
+def open_pkcs12(entry: Entry) -> SoftwareKey:
+    """The key of a list's entry: ``pkcs12`` (a file), ``passphrase_file``, perhaps ``algorithm``."""
+    passphrase = secret(entry.content("passphrase_file"))
+    return _as_listed(load_pkcs12(entry.path("pkcs12"), passphrase, key_id=entry.key_id), entry)
+
+
+def open_pem(entry: Entry) -> SoftwareKey:
+    """The key of a list's entry: ``pem`` and ``chain`` (see `load_pem`), perhaps ``algorithm``, and
+    ``passphrase_file`` if the file is encrypted.
+    """
+    passphrase = secret(entry.content("passphrase_file")) if "passphrase_file" in entry else None
+    loaded = load_pem(entry.path("pem"), entry.path("chain"), passphrase, key_id=entry.key_id)
+    return _as_listed(loaded, entry)
 
 
 def load_pkcs12(path: Path, passphrase: bytes, *, key_id: str, at: datetime | None = None) -> SoftwareKey:
@@ -103,32 +141,85 @@ def load_pem(
             else f"{key_path.name} is not a private key in PEM form.",
             code="KEY_PASSPHRASE" if encrypted else "KEY_FILE",
         ) from problem
-    try:
-        certificates = x509.load_pem_x509_certificates(_read(chain_path))
-    except ValueError as problem:
-        raise KeyRefused(f"{chain_path.name} holds no certificate in PEM form.", code="KEY_FILE") from problem
+    certificates = read_certificates(chain_path)
     return _checked(key_id, private, certificates[0], certificates[1:], at, development=development)
 
 
-def usable(key: SigningKey, at: datetime) -> None:
+def read_certificates(path: Path) -> list[x509.Certificate]:
+    """The certificates of a PEM file, at least one.
+
+    Raises:
+        KeyRefused: ``KEY_FILE``, it cannot be read or holds none.
+    """
+    try:
+        return x509.load_pem_x509_certificates(_read(path))
+    except ValueError as problem:
+        raise KeyRefused(f"{path.name} holds no certificate in PEM form.", code="KEY_FILE") from problem
+
+
+def ordered_chain(
+    certificate: x509.Certificate, others: Iterable[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """Files hold the upper certificates in any order; a signature carries them upwards."""
+    remaining = list(others)
+    chain: list[x509.Certificate] = []
+    below = certificate
+    while below.issuer != below.subject:
+        above = next((each for each in remaining if each.subject == below.issuer), None)
+        if above is None:
+            break
+        remaining.remove(above)
+        chain.append(above)
+        below = above
+    return tuple(chain)
+
+
+def fitting_algorithm(key_id: str, certificate: x509.Certificate, wanted: str | None) -> str:
+    """The algorithm of a key with that certificate: the ``wanted`` one, or by default PKCS#1 v1.5 for RSA.
+
+    Raises:
+        KeyRefused: ``KEY_ALGORITHM``, no key of that kind signs so.
+    """
+    is_rsa = isinstance(certificate.public_key(), rsa.RSAPublicKey)
+    fitting = (RSA_PKCS1_SHA256, RSA_PSS_SHA256) if is_rsa else (ECDSA_SHA256,)
+    if wanted is not None and wanted not in fitting:
+        raise KeyRefused(
+            f"Key “{key_id}” cannot sign as “{wanted}”; its certificate allows {' or '.join(fitting)}.",
+            code="KEY_ALGORITHM",
+        )
+    return wanted or fitting[0]
+
+
+def usable(key: Key, at: datetime) -> None:
     """Check that a key may sign a document at that (aware) time: before each use, since keys stay open.
 
     Raises:
         KeyRefused: the code tells which rule it breaks.
     """
-    certificate = key.certificate
-    _check_certificates((certificate, *key.chain))
+    check_usable(key.id, key.certificate, key.chain, at)
+
+
+def check_usable(
+    key_id: str, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...], at: datetime
+) -> None:
+    """As `usable`, where there is no key yet."""
+    _check_certificates((certificate, *chain))
     if at < certificate.not_valid_before_utc:
         raise KeyRefused(
-            f"The certificate of {key.id} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}.",
+            f"The certificate of {key_id} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}.",
             code="KEY_NOT_YET_VALID",
         )
     if at > certificate.not_valid_after_utc:
         raise KeyRefused(
-            f"The certificate of key {key.id} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; "
+            f"The certificate of key {key_id} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; "
             "configure its successor.",
             code="KEY_EXPIRED",
         )
+
+
+def _as_listed(key: SoftwareKey, entry: Entry) -> SoftwareKey:
+    algorithm = fitting_algorithm(key.id, key.certificate, entry.text_or_none("algorithm"))
+    return replace(key, pss=algorithm == RSA_PSS_SHA256)
 
 
 def _checked(
@@ -144,7 +235,7 @@ def _checked(
         raise KeyRefused("Only P-256 and RSA keys sign documents.", code="KEY_ALGORITHM")
     if private.public_key() != certificate.public_key():
         raise KeyRefused(f"The private key {key_id} does not belong to its certificate.", code="KEY_MISMATCH")
-    key = SoftwareKey(key_id, certificate, _ordered_chain(certificate, others), private, development)
+    key = SoftwareKey(key_id, certificate, ordered_chain(certificate, others), private, development)
     usable(key, at or datetime.now(UTC))
     return key
 
@@ -194,23 +285,6 @@ def _check_chain(path: tuple[x509.Certificate, ...]) -> None:
             raise KeyRefused(
                 "The chain beside the certificate does not lead upwards.", code="KEY_CHAIN"
             ) from problem
-
-
-def _ordered_chain(
-    certificate: x509.Certificate, others: Iterable[x509.Certificate]
-) -> tuple[x509.Certificate, ...]:
-    """Files hold the upper certificates in any order; a signature carries them upwards."""
-    remaining = list(others)
-    chain: list[x509.Certificate] = []
-    below = certificate
-    while below.issuer != below.subject:
-        above = next((each for each in remaining if each.subject == below.issuer), None)
-        if above is None:
-            break
-        remaining.remove(above)
-        chain.append(above)
-        below = above
-    return tuple(chain)
 
 
 def _read(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from keys.provider import KeyRing
+from keys.provider import KeyRefused, KeyRing, SigningKey
 from keys.software import usable
 from signer import signature
 from signer.composition import compose_document
@@ -100,7 +100,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
             if document.needs_approval and queue.waits_for_approval(workshop.register, held):
                 queue.wait_for_approval(workshop.register, held)
                 return
-            key = workshop.keys.key(slot.key_id)
+            key = _key(workshop, slot)
             usable(key, datetime.now(UTC))
             frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
             digest = signature.covered_digest(frozen_pdf, so_far.byte_range)
@@ -161,10 +161,19 @@ def _is_next(held: Claim, slot: Slot) -> bool:
     return held.state == DocumentState.TIMESTAMPED and held.slot == slot.ordinal - 1
 
 
+def _key(workshop: Workshop, slot: Slot) -> SigningKey:
+    key = workshop.keys.key(slot.key_id)
+    if key.capability != "raw":
+        raise KeyRefused(
+            f"Key {key.id} does not give raw signatures, which documents of ours need.", code="KEY_CAPABILITY"
+        )
+    return key
+
+
 def _freeze(
     workshop: Workshop, document: Document, held: Claim, slot: Slot, gathered: Mapping[int, FrozenSlot]
 ) -> signature.Frozen:
-    key = workshop.keys.key(slot.key_id)
+    key = _key(workshop, slot)
     at = datetime.fromtimestamp(document.created_at / 1000, UTC)
     reserved = signature.reserved_size(key, workshop.timestamps.token_size)
     fields: tuple[signature.SignatureField, ...] = ()

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     )
     types: Path | None = Field(None, description="folder with further document types")
     keys_file: Path | None = Field(
-        None, description="TOML list of PKCS#12 files; the development PKI if unset"
+        None, description="TOML list of signing keys (docs/operations.md); the development PKI if unset"
     )
     trust: Path | None = Field(None, description="folder of root certificates (PEM); DATA/trust if unset")
     tsa_url: str | None = Field(

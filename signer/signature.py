@@ -28,7 +28,8 @@ from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDP
 from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 from keys.cms import ID_DATA, signed_attributes, signed_data
-from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, SigningKey
+from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, RSA_PSS_SHA256, SigningKey
+from keys.software import PSS
 from storage.vocabulary import AbsahError
 from templates.render import SlotBox
 
@@ -349,6 +350,8 @@ def _check_answer(key: SigningKey, attributes: bytes, value: bytes) -> None:
             public.verify(value, attributes, ec.ECDSA(hashes.SHA256()))
         elif key.algorithm == RSA_PKCS1_SHA256 and isinstance(public, rsa.RSAPublicKey):
             public.verify(value, attributes, padding.PKCS1v15(), hashes.SHA256())
+        elif key.algorithm == RSA_PSS_SHA256 and isinstance(public, rsa.RSAPublicKey):
+            public.verify(value, attributes, PSS, hashes.SHA256())
         else:
             raise SignatureRefused(
                 f"Key {key.id} announces {key.algorithm}, which does not fit its certificate.",

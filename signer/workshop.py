@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from keys.development import DevelopmentKeyRing
 from keys.provider import KeyRing
-from keys.ring import SoftwareKeyRing
+from keys.ring import KeyList
+from keys.software import usable
 from keys.timestamp_server import DevelopmentTimeStampAuthority
 from signer.cycle import Workshop
 from signer.parts import open_archive, open_catalogue, open_register, read_trust
 from signer.settings import Settings
 from signer.timestamp import TimeStampAuthority, http_transport
 from storage.spool import Spool
-from storage.vocabulary import Misconfigured
+from storage.vocabulary import Misconfigured, Unavailable
 from templates.render import Renderer
 from verifier.by_file import inspect
 from verifier.trust.folder import read_trust as read_folder
+
+log = structlog.get_logger("worker")
 
 
 def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None = None) -> Workshop:
@@ -52,24 +56,36 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
 def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRing:
     """The signing keys: those of the list, else the development PKI, which production refuses.
 
+    Each key is looked at now, because the first document, or the check of a finished one, would find only
+    after a number was used what is wrong. A device that is away stops nothing: its documents wait.
+
     Raises:
-        Misconfigured: none is configured, or no anchor vouches for one of the list. Found at the start,
-            because the check of a finished document would find it only after a number was used.
+        Misconfigured: none is configured, or no anchor vouches for one of the list.
+        KeyRefused: one of the list must not sign.
     """
     if settings.keys_file is not None:
-        ring = SoftwareKeyRing.open(settings.keys_file)
-        for key in ring:
-            top = (key.certificate, *key.chain)[-1]
-            if not any(_vouches(anchor, top) for anchor in anchors):
-                raise Misconfigured(
-                    f"No root certificate in {settings.trust_folder} vouches for key “{key.id}”; put the root"
-                    " above it there as a .pem file.",
-                    code="KEY_UNTRUSTED",
-                )
+        ring = KeyList.open(settings.keys_file)
+        for key_id in ring:
+            try:
+                _look_at(ring, key_id, settings, anchors)
+            except Unavailable as error:
+                log.warning("key.away", key=key_id, code=error.code)
         return ring
     if not settings.development:
         raise Misconfigured("In production ABSAH_KEYS_FILE has to list the signing keys.")
     return DevelopmentKeyRing.open(settings.keys_folder)
+
+
+def _look_at(ring: KeyList, key_id: str, settings: Settings, anchors: Sequence[x509.Certificate]) -> None:
+    key = ring.key(key_id)
+    usable(key, datetime.now(UTC))
+    top = (key.certificate, *key.chain)[-1]
+    if not any(_vouches(anchor, top) for anchor in anchors):
+        raise Misconfigured(
+            f"No root certificate in {settings.trust_folder} vouches for key “{key.id}”; put the root"
+            " above it there as a .pem file.",
+            code="KEY_UNTRUSTED",
+        )
 
 
 def _vouches(anchor: x509.Certificate, certificate: x509.Certificate) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import pytest
 import typst
@@ -24,7 +25,7 @@ from pyhanko_certvalidator import ValidationContext
 
 import templates
 from keys.development import DevelopmentKeyRing, OfficerSubject, create
-from keys.provider import SigningKey
+from keys.provider import HumanCost, SigningKey
 from keys.timestamp_server import DevelopmentTimeStampAuthority
 from signer import signature
 from signer.signature import Frozen, SignatureField, SignatureRefused
@@ -149,6 +150,27 @@ def test_a_second_signature_leaves_the_first_valid(pki: Pki, signed: dict[str, b
     assert first.coverage is SignatureCoverageLevel.ENTIRE_REVISION
     assert second.coverage is SignatureCoverageLevel.ENTIRE_FILE
     assert first.docmdp_ok
+
+
+def test_a_pss_signature_is_valid_and_names_its_parameters(pki: Pki) -> None:
+    key = replace(pki.ring.key("rsa2048"), pss=True)
+    pdf = complete(rendered(), key, pki.stamps)
+    (status,) = judge(pdf, pki.ring.anchors()[0])
+    assert status.bottom_line, status.summary()
+    made = signature.sign(bytes(32), key)
+    (signer_info,) = cms.ContentInfo.load(made, strict=True)["content"]["signer_infos"]
+    # RFC 4055, 3.1: the hash within has NULL for parameters, and the salt is as long as the hash.
+    sha256 = {"algorithm": "sha256", "parameters": None}
+    assert signer_info["signature_algorithm"].native == {
+        "algorithm": "rsassa_pss",
+        "parameters": {
+            "hash_algorithm": sha256,
+            "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": sha256},
+            "salt_length": 32,
+            "trailer_field": "trailer_field_bc",
+        },
+    }
+    assert signer_info["signature_algorithm"]["parameters"]["hash_algorithm"].dump().endswith(b"\x05\x00")
 
 
 def test_a_stranger_does_not_trust_it(signed: dict[str, bytes], tmp_path: Path) -> None:
@@ -322,12 +344,18 @@ class Impostor:
     def chain(self) -> tuple[x509.Certificate, ...]:
         return self.announced.chain
 
+    capability: ClassVar[Literal["raw"]] = "raw"
+    human_cost: ClassVar[HumanCost] = "nothing"
+
     @property
     def development(self) -> bool:
         return True
 
     def sign(self, data: bytes) -> bytes:
         return self.answering.sign(data)
+
+    def sign_many(self, data: Sequence[bytes]) -> list[bytes]:
+        return [self.sign(each) for each in data]
 
 
 def test_the_answer_of_another_key_is_refused(pki: Pki) -> None:
@@ -336,7 +364,11 @@ def test_the_answer_of_another_key_is_refused(pki: Pki) -> None:
         mixed_up = Impostor(announced, answering, announced.algorithm)
         with pytest.raises(SignatureRefused, check=lambda problem: problem.code == "KEY_ANSWER"):
             signature.sign(bytes(32), mixed_up)
-    for algorithm in ("rsa-pkcs1-sha256", "ecdsa-sha512"):
+    for announced, answers_with_pss in (("rsa-pkcs1-sha256", True), ("rsa-pss-sha256", False)):
+        other_padding = Impostor(rsa, replace(rsa, pss=answers_with_pss), announced)
+        with pytest.raises(SignatureRefused, check=lambda problem: problem.code == "KEY_ANSWER"):
+            signature.sign(bytes(32), other_padding)
+    for algorithm in ("rsa-pkcs1-sha256", "rsa-pss-sha256", "ecdsa-sha512"):
         with pytest.raises(SignatureRefused, check=lambda problem: problem.code == "KEY_ALGORITHM"):
             signature.sign(bytes(32), Impostor(p256, p256, algorithm))
 
