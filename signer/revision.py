@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -60,6 +60,13 @@ class FrozenUpdate(Update):
 
     digest: bytes
     byte_range: ByteRange
+
+    @property
+    def own_range(self) -> ByteRange:
+        """The range as it would be if the file were ``appended`` alone, to assemble that."""
+        _, start, end, rest = self.byte_range
+        before = end + rest - len(self.appended)
+        return 0, start - before, end - before, rest
 
 
 class Revision:
@@ -154,16 +161,16 @@ class Revision:
         self._signature = reference.number
         return reference
 
-    def write(self, *settings: object) -> Update:
-        """The revision without a signature; the same file, objects and settings give the same bytes."""
-        appended, _ = self._append(hashlib.sha256(self._pdf), settings)
+    def write(self) -> Update:
+        """The revision without a signature; the same file and objects give the same bytes."""
+        appended, _ = self._append(hashlib.sha256(self._pdf))
         return Update(bytes(appended))
 
-    def freeze(self, *settings: object) -> FrozenUpdate:
+    def freeze(self) -> FrozenUpdate:
         """The revision with the signature that `add_signature` prepared."""
         before = len(self._pdf)
         covered = hashlib.sha256(self._pdf)
-        appended, places = self._append(covered, settings)
+        appended, places = self._append(covered.copy())
         assert self._signature is not None  # noqa: S101 - whoever freezes has added one
         place = places[self._signature] - before
         start = appended.index(b"/Contents<", place) + len(b"/Contents")
@@ -172,13 +179,16 @@ class Revision:
         hole = appended.index(_OPEN_RANGE, place) + len(b"[0 ")
         numbers = b"%d %d %d" % byte_range[1:]
         appended[hole : hole + len(numbers)] = numbers
-        whole = memoryview(appended)
-        covered.update(whole[:start])
-        covered.update(whole[end:])
+        with memoryview(appended) as whole:
+            covered.update(whole[:start])
+            covered.update(whole[end:])
         return FrozenUpdate(bytes(appended), covered.digest(), byte_range)
 
-    def _append(self, content: Any, settings: Sequence[object]) -> tuple[bytearray, dict[int, int]]:
-        """The bytes, and where in the file each object begins; ``content`` is the hash of what is there."""
+    def _append(self, content: hashlib._Hash) -> tuple[bytearray, dict[int, int]]:
+        """The bytes, and where in the file each object begins; ``content`` has hashed what is there.
+
+        The second part of /ID is a function of the old bytes and the new objects, so nothing is random.
+        """
         out, before = bytearray(), len(self._pdf)
         if self._pdf[before - 1 : before] not in (b"\n", b"\r"):
             out += b"\n"  # an object begins a line
@@ -188,12 +198,11 @@ class Revision:
             out += b"%d %d obj\n" % (number, self._generations[number])
             _write(out, self._changed[number])
             out += b"\nendobj\n"
-        start = before + len(out)
+        start, base = before + len(out), self.document.chain.base
         if start > _LARGEST_OFFSET:
             raise RevisionRefused("The PDF is too large for another revision.", code="PDF_TOO_LARGE")
-        identity = hashlib.sha256(content.digest() + repr(settings).encode()).digest()[:16]
-        trailer = self._trailer(identity)
-        base = self.document.chain.base
+        content.update(out)
+        trailer = self._trailer(content.digest()[:16])
         if self._newest.is_stream:
             own = self._next
             _write_stream(out, own, trailer, {**places, own: start}, self._generations, base)
@@ -217,7 +226,8 @@ class Revision:
 
 def _open(pdf: Pdf) -> Document:
     try:
-        document = File(pdf).until(len(pdf), repair=False)
+        # Not through `File.until`, which remembers the document: the two would keep the bytes alive.
+        document = Document(File(pdf), len(pdf), repair=False)
     except (PasswordNeeded, UnknownEncryption) as problem:
         raise RevisionRefused("The PDF is encrypted.", code="PDF_ENCRYPTED") from problem
     except (Damaged, TooMuch) as problem:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -145,7 +145,6 @@ def freeze_update(
     reserved: int,
 ) -> FrozenUpdate:
     """As `freeze`, but only what has to be appended to the file: for one that stays on disk."""
-    settings = (slot, certify, signer_name, reason, location, at.isoformat(), reserved, *map(astuple, fields))
     revision = Revision(pdf)
     entries = {
         "Type": Name("Sig"),
@@ -173,7 +172,7 @@ def freeze_update(
             f"The PDF cannot take signature {slot}: it lacks a structure tree or that field.",
             code="PDF_STRUCTURE",
         ) from problem
-    return revision.freeze(settings)
+    return revision.freeze()
 
 
 def covered_digest(frozen_pdf: bytes, byte_range: ByteRange) -> bytes:
