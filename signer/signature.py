@@ -1,42 +1,37 @@
 """A PAdES signature in four pure steps: freeze the bytes, sign their digest, add a token, assemble.
 
-ETSI EN 319 142-1 (PAdES), RFC 5652 (CMS), ISO 32000-2, 12.8 (signatures in PDF). pyHanko writes the
-incremental update; everything is a function of its arguments, so that a retry gives the same bytes.
+ETSI EN 319 142-1 (PAdES), RFC 5652 (CMS), ISO 32000-2, 12.8 (signatures in PDF). Everything
+is a function of its arguments, so that a retry gives the same bytes.
 """
-
-# pyHanko's PDF objects have no annotations; the rest of this file is checked strictly.
-# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from asn1crypto import cms
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.generic import pdf_name, pdf_string
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
-from pyhanko.sign.general import SigningError
-from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
-from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 from keys.cms import ID_DATA, signed_attributes, signed_data
 from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, RSA_PSS_SHA256, SigningKey
 from keys.software import PSS
+from signer.revision import ByteRange, FrozenUpdate, Pdf, Revision, text_string
 from storage.vocabulary import AbsahError
 from templates.render import SlotBox
+from verifier.pdf.objects import Name, Reference
 
-ByteRange = tuple[int, int, int, int]
-
-_PRINT_AND_LOCKED = 0b1000_0100  # annotation flags Print and Locked (ISO 32000-2, 12.5.3)
-_APPEND_ONLY = 3  # SignaturesExist and AppendOnly (12.7.3)
+PRINT_AND_LOCKED = 0b1000_0100  # annotation flags Print and Locked (ISO 32000-2, 12.5.3)
+APPEND_ONLY = 3  # SignaturesExist and AppendOnly (12.7.3)
+_CERTIFICATION = {
+    "Type": Name("SigRef"),
+    "TransformMethod": Name("DocMDP"),
+    "TransformParams": {"Type": Name("TransformParams"), "V": Name("1.2"), "P": 2},
+}
 # The unsigned attribute around a token, and lengths that grow because of it.
 _TOKEN_OVERHEAD = 64
 _LONGEST_P256_SIGNATURE = 72
@@ -122,34 +117,63 @@ def freeze(
 
     Raises:
         SignatureRefused: ``PDF_STRUCTURE``.
+        signer.revision.RevisionRefused: nothing can be added to that file.
     """
-    settings = (slot, certify, signer_name, reason, location, at.isoformat(), reserved, *map(astuple, fields))
-    identity = hashlib.sha256(pdf + repr(settings).encode()).digest()[:16]
-    writer = _Revision(pdf, identity)
-    embedding = PdfCMSEmbedder().write_cms(f"Signature{slot}", writer, existing_fields_only=True)
+    update = freeze_update(
+        pdf,
+        fields=fields,
+        slot=slot,
+        certify=certify,
+        signer_name=signer_name,
+        reason=reason,
+        location=location,
+        at=at,
+        reserved=reserved,
+    )
+    return Frozen(update.behind(pdf), update.digest, update.byte_range)
+
+
+def freeze_update(
+    pdf: Pdf,
+    *,
+    fields: Sequence[SignatureField],
+    slot: int,
+    certify: bool,
+    signer_name: str,
+    reason: str,
+    location: str,
+    at: datetime,
+    reserved: int,
+) -> FrozenUpdate:
+    """As `freeze`, but only what has to be appended to the file: for one that stays on disk."""
+    revision = Revision(pdf)
+    entries = {
+        "Type": Name("Sig"),
+        "Filter": Name("Adobe.PPKLite"),
+        "SubFilter": Name("ETSI.CAdES.detached"),
+        "M": b"D:" + at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii"),
+        "Name": text_string(signer_name),
+        "Location": text_string(location),
+        "Reason": text_string(reason),
+    }
+    if certify:
+        entries["Reference"] = [_CERTIFICATION]
     try:
-        if fields:
-            _add_fields(writer, fields)
-        next(embedding)
-    except (KeyError, IndexError, SigningError) as problem:
+        widgets = _add_fields(revision, fields) if fields else _fields(revision)
+        widget = widgets[f"Signature{slot}"]
+        field = revision.edit(widget)
+        if "V" in field:
+            raise KeyError("signed already")
+        value = field["V"] = revision.add_signature(entries, reserved)
+        if certify:
+            catalog = revision.catalog
+            revision.edit_inside(catalog, "Perms", {})["DocMDP"] = value
+    except (KeyError, IndexError, TypeError) as problem:
         raise SignatureRefused(
             f"The PDF cannot take signature {slot}: it lacks a structure tree or that field.",
             code="PDF_STRUCTURE",
         ) from problem
-    signature = SignatureObject(
-        timestamp=at,
-        subfilter=SigSeedSubFilter.PADES,
-        name=signer_name,
-        location=location,
-        reason=reason,
-        bytes_reserved=2 * reserved,  # written in hexadecimal
-    )
-    permission = SigMDPSetup("sha256", certify=True, docmdp_perms=MDPPerm.FILL_FORMS) if certify else None
-    embedding.send(SigObjSetup(signature, permission))
-    prepared, output = embedding.send(SigIOSetup("sha256"))
-    frozen: bytes = output.getvalue()
-    start, end = prepared.reserved_region_start, prepared.reserved_region_end
-    return Frozen(frozen, prepared.document_digest, (0, start, end, len(frozen) - end))
+    return revision.freeze()
 
 
 def covered_digest(frozen_pdf: bytes, byte_range: ByteRange) -> bytes:
@@ -218,98 +242,86 @@ def assemble(frozen_pdf: bytes, byte_range: ByteRange, cms_with_token: bytes) ->
             f"The signature takes {len(value) // 2} bytes and {room // 2} were reserved.",
             code="RESERVED_TOO_SMALL",
         )
-    return b"".join((frozen_pdf[:start], b"<", value, b"0" * (room - len(value)), b">", frozen_pdf[end:]))
+    frozen = memoryview(frozen_pdf)
+    return b"".join((frozen[:start], b"<", value, b"0" * (room - len(value)), b">", frozen[end:]))
 
 
-class _Revision(IncrementalPdfFileWriter):
-    """pyHanko's writer without what differs from one attempt to the next.
-
-    It would draw a random second ``/ID`` and set ``/ModDate`` to now. The document's content does not
-    change by being signed, so its metadata stays as the renderer wrote it, in ``/Info`` and XMP alike.
-    """
-
-    def __init__(self, pdf: bytes, identity: bytes) -> None:
-        super().__init__(io.BytesIO(pdf))
-        self._document_id[1] = generic.ByteStringObject(identity)
-
-    def _update_meta(self) -> None:
-        pass
+def _fields(revision: Revision) -> dict[str, Reference]:
+    """The fields of the form by their names; those of ours have no parents."""
+    document = revision.document
+    listed = document.get(document.catalog, "AcroForm", "Fields")
+    found = {}
+    for each in listed if isinstance(listed, list) else ():
+        name = document.get(each, "T")
+        if isinstance(each, Reference) and isinstance(name, bytes):
+            found[name.decode("latin-1")] = each
+    return found
 
 
-def _add_fields(writer: _Revision, fields: Sequence[SignatureField]) -> None:
+def _add_fields(revision: Revision, fields: Sequence[SignatureField]) -> dict[str, Reference]:
     """Create and tag all visible fields, so that the file stays PDF/UA-1 (ISO 14289-1, 7.18).
 
     Each gets a ``/Form`` structure element under the document element, and a way back from the widget
     to it through the parent tree (ISO 32000-2, 14.7.5.4).
     """
-    tree = writer.root["/StructTreeRoot"]
-    document_reference = tree["/K"].raw_get(0)
-    elements = document_reference.get_object()["/K"]
-    parents = tree["/ParentTree"]["/Nums"]
-    next_key = int(tree["/ParentTreeNextKey"])
-    widgets = []
+    document, catalog = revision.document, revision.catalog
+    tree = revision.edit_inside(catalog, "StructTreeRoot")
+    top = document.resolve(tree["K"])[0]
+    elements = revision.edit_inside(revision.edit(top), "K")
+    parents = revision.edit_inside(revision.edit_inside(tree, "ParentTree"), "Nums")
+    next_key = tree["ParentTreeNextKey"]
+    pages = document.pages()
+    widgets = {}
     for key, field in enumerate(fields, next_key):
-        page = writer.find_page_for_modification(field.page)[0]
-        widget = writer.add_object(_widget(writer, field, page, key))
-        writer.register_annotation(page, widget)
-        page.get_object()["/Tabs"] = pdf_name("/S")
-        element = writer.add_object(_form_element(field, document_reference, page, widget))
+        page = pages[field.page][0]
+        if page is None:
+            raise KeyError("a page of its own")
+        sheet = revision.edit(page)
+        sheet["Tabs"] = Name("S")
+        widget = revision.add(_widget(revision, field, page, key))
+        revision.edit_inside(sheet, "Annots", []).append(widget)
+        element = revision.add(_form_element(field, top, page, widget))
         elements.append(element)
-        parents.extend((generic.NumberObject(key), element))
-        widgets.append(widget)
-    tree["/ParentTreeNextKey"] = generic.NumberObject(next_key + len(widgets))
-    for changed in (elements, parents, tree):
-        writer.update_container(changed)
-    writer.root["/AcroForm"] = writer.add_object(
-        _dictionary(Fields=generic.ArrayObject(widgets), SigFlags=generic.NumberObject(_APPEND_ONLY))
-    )
-    writer.update_root()
+        parents += (key, element)
+        widgets[field.name] = widget
+    tree["ParentTreeNextKey"] = next_key + len(widgets)
+    catalog["AcroForm"] = revision.add({"Fields": [*widgets.values()], "SigFlags": APPEND_ONLY})
+    return widgets
 
 
-def _widget(
-    writer: _Revision, field: SignatureField, page: generic.IndirectObject, key: int
-) -> generic.DictionaryObject:
+def _widget(revision: Revision, field: SignatureField, page: Reference, key: int) -> dict[str, Any]:
     """Field and annotation in one. The template draws what is seen; the appearance is empty."""
-    box = (0, 0, field.x1 - field.x0, field.y1 - field.y0)
-    appearance = generic.StreamObject(
-        _dictionary(Type=pdf_name("/XObject"), Subtype=pdf_name("/Form"), BBox=_numbers(box)), stream_data=b""
-    )
-    return _dictionary(
-        FT=pdf_name("/Sig"),
-        T=pdf_string(field.name),
-        TU=pdf_string(field.tooltip),
-        Type=pdf_name("/Annot"),
-        Subtype=pdf_name("/Widget"),
-        F=generic.NumberObject(_PRINT_AND_LOCKED),
-        Rect=_numbers((field.x0, field.y0, field.x1, field.y1)),
-        P=page,
-        StructParent=generic.NumberObject(key),
-        AP=_dictionary(N=writer.add_object(appearance)),
-    )
+    box = _numbers((0, 0, field.x1 - field.x0, field.y1 - field.y0))
+    appearance = revision.add_stream(b"", Type=Name("XObject"), Subtype=Name("Form"), BBox=box)
+    return {
+        "FT": Name("Sig"),
+        "T": text_string(field.name),
+        "TU": text_string(field.tooltip),
+        "Type": Name("Annot"),
+        "Subtype": Name("Widget"),
+        "F": PRINT_AND_LOCKED,
+        "Rect": _numbers((field.x0, field.y0, field.x1, field.y1)),
+        "P": page,
+        "StructParent": key,
+        "AP": {"N": appearance},
+    }
 
 
 def _form_element(
-    field: SignatureField,
-    document: generic.IndirectObject,
-    page: generic.IndirectObject,
-    widget: generic.IndirectObject,
-) -> generic.DictionaryObject:
-    return _dictionary(
-        Type=pdf_name("/StructElem"),
-        S=pdf_name("/Form"),
-        P=document,
-        Pg=page,
-        Alt=pdf_string(field.tooltip),
-        K=_dictionary(Type=pdf_name("/OBJR"), Pg=page, Obj=widget),
-    )
+    field: SignatureField, document: Reference, page: Reference, widget: Reference
+) -> dict[str, Any]:
+    return {
+        "Type": Name("StructElem"),
+        "S": Name("Form"),
+        "P": document,
+        "Pg": page,
+        "Alt": text_string(field.tooltip),
+        "K": {"Type": Name("OBJR"), "Pg": page, "Obj": widget},
+    }
 
 
-def _dictionary(**entries: generic.PdfObject) -> generic.DictionaryObject:
-    return generic.DictionaryObject({pdf_name(f"/{name}"): value for name, value in entries.items()})
-
-
-def _numbers(values: Sequence[float]) -> generic.ArrayObject:
-    return generic.ArrayObject(generic.FloatObject(f"{value:.2f}") for value in values)
+def _numbers(values: Sequence[float]) -> list[float]:
+    return [round(value, 2) for value in values]
 
 
 def _place(frozen_pdf: bytes, byte_range: ByteRange) -> tuple[int, int]:

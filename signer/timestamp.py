@@ -101,7 +101,10 @@ class TimeStampAuthority:
             TimestampUnavailable: no answer, or the authority says that it cannot answer now.
             TimestampRefused: an answer that we do not believe.
         """
-        imprint = hashlib.sha256(data).digest()
+        return self.stamp_digest(hashlib.sha256(data).digest())
+
+    def stamp_digest(self, imprint: bytes) -> Token:
+        """As `stamp`, of data whose SHA-256 is known (for a document time-stamp: that of the file)."""
         nonce = secrets.randbits(63)
         response = self._transport(_request(imprint, nonce))
         try:

@@ -1,4 +1,4 @@
-"""EU DSS as a peer: one JVM that stays warm, validates a file when asked, and tells its own time for it."""
+"""EU DSS as a peer: one JVM that stays warm, validates or signs when asked, and tells its own time for it."""
 
 from __future__ import annotations
 
@@ -44,15 +44,27 @@ class Dss:
         """Seconds of one validation."""
         return float(self._ask(file, visual=visual)["ms"]) / 1e3
 
+    def sign(self, pdf: Path, out: Path, *, level: str, key: str) -> float:
+        """Seconds of one signature at ``level`` (B, T, LT, LTA), with the authority in the root's folder."""
+        return float(self._request(f"sign in={pdf} out={out} level={level} key={key}")["ms"]) / 1e3
+
+    def warm_signing(self, pdf: Path, out: Path, *, level: str, key: str) -> None:
+        """Sign until it no longer gets faster."""
+        for _ in range(_WARMING):
+            self.sign(pdf, out, level=level, key=key)
+
     def close(self) -> None:
         """End it."""
         self._process.kill()
         self._process.communicate()
 
     def _ask(self, file: Path, *, visual: bool) -> dict[str, Any]:
+        return self._request(f"{'visual' if visual else 'plain'} {file}")
+
+    def _request(self, line: str) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{'visual' if visual else 'plain'} {file}\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         if "error" in answer:

@@ -40,6 +40,7 @@ from storage.units import get_unit, officer_for_role, regency_of
 from templates import qr
 from tests.bench import load, peers
 from tests.bench.row import Row
+from tests.bench.signing import Signing
 from tests.bench.verifying import Verifying
 from tests.office import Office, make_office
 
@@ -72,12 +73,16 @@ class Bench:
         verifying = Verifying(
             self._folder, self._seconds, lambda: self._office.desk.renderer.render(self._page())
         )
+        signing = Signing(
+            self._folder, self._seconds, lambda: self._office.desk.renderer.render(self._page())
+        )
         return {
             "render": self._render,
             "qr": self._qr,
             "sign P-256": lambda name: self._sign(name, "p256"),
             "sign RSA-2048": lambda name: self._sign(name, "rsa2048"),
             "sign RSA-3072": lambda name: self._sign(name, "rsa3072"),
+            **signing.measures(),
             "issue, one worker": self._issue,
             "look-ups by code": self._look_ups,
             "verify, cold start": self._verify_cold,

@@ -218,13 +218,17 @@ def test_poppler_agrees(signed: dict[str, bytes], tmp_path: Path) -> None:
 
 
 def test_verapdf_agrees(signed: dict[str, bytes], tmp_path: Path) -> None:
+    judge_verapdf({"unsigned": rendered(), **signed}, tmp_path)
+
+
+def judge_verapdf(files: dict[str, bytes], folder: Path) -> None:
+    """Each file is PDF/A-3a and PDF/UA-1."""
     jar = os.environ.get("ABSAH_VERAPDF")
     if not jar:
         missing("veraPDF", "set ABSAH_VERAPDF to the path of its jar")
-    files = {"unsigned": rendered(), **signed}
     for name, pdf in files.items():
-        (tmp_path / f"{name}.pdf").write_bytes(pdf)
-    paths = sorted(tmp_path.glob("*.pdf"))
+        (folder / f"{name}.pdf").write_bytes(pdf)
+    paths = sorted(folder.glob("*.pdf"))
     command = [
         "java",
         "-cp",

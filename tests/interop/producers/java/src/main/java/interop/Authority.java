@@ -82,7 +82,6 @@ final class Authority {
             TimeStampTokenGenerator tokens =
                     new TimeStampTokenGenerator(
                             new JcaSimpleSignerInfoGeneratorBuilder()
-                                    .setProvider("BC")
                                     .build("SHA256withRSA", tsa.key(), tsa.certificate()),
                             new JcaDigestCalculatorProviderBuilder().setProvider("BC").build()
                                     .get(new AlgorithmIdentifier(NISTObjectIdentifiers.id_sha256)),

@@ -18,7 +18,7 @@ import org.bouncycastle.jce.provider.BouncyCastleProvider;
  * validate ROOT.pem [--repeat N]      names of files on standard input; answers DSS's verdict as JSON lines
  * report                              names of ETSI validation reports on standard input; answers what DSS reads in
  *                                     each against the schema as JSON lines
- * serve ROOT.pem                      the same, one file at a time for as long as names come; see Server
+ * serve ROOT.pem                      validates and signs, one file at a time for as long as lines come; see Server
  * </pre>
  */
 public final class Main {
@@ -32,7 +32,7 @@ public final class Main {
         try (BufferedReader reader =
                 new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             if (arguments[0].equals("serve")) {
-                Server.serve(new Validator(Path.of(arguments[1])), reader);
+                Server.serve(Path.of(arguments[1]), reader);
                 return;
             }
             lines = reader.lines().filter(line -> !line.isBlank()).toList();
