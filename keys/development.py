@@ -69,7 +69,7 @@ class OfficerSubject:
 
 
 @dataclass(frozen=True)
-class _Authority:
+class Authority:
     """A key that issues certificates, with its own certificate and those above it."""
 
     private: PrivateKey
@@ -173,6 +173,21 @@ def _create(folder: Path, officers: Sequence[OfficerSubject], label: str, now: d
         )
 
 
+def authorities(folder: Path) -> tuple[Authority, ...]:
+    """The two that issue certificates in a PKI that `create` made: they answer about revocation too.
+
+    Raises:
+        KeyRefused: ``KEY_FOLDER``, one of their keys is gone.
+    """
+    found = []
+    for name in ("issuing.pem", "root.pem"):
+        if not (folder / name).is_file():
+            raise KeyRefused(f"{folder} holds no development PKI; create one first.", code="KEY_FOLDER")
+        path = tuple(x509.load_pem_x509_certificates((folder / name).read_bytes()))
+        found.append(Authority(_private_key(folder, name, "p256"), path))
+    return tuple(found)
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One creator at a time: a server and a command line may both be starting for the first time."""
@@ -186,8 +201,8 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _authority(
-    folder: Path, name: str, subject: x509.Name, above: _Authority | None, now: datetime
-) -> _Authority:
+    folder: Path, name: str, subject: x509.Name, above: Authority | None, now: datetime
+) -> Authority:
     """The CA of that name: as it stands in the folder, or made now."""
     private = _private_key(folder, name, "p256")
     if not (folder / name).exists():
@@ -197,10 +212,10 @@ def _authority(
             .add_extension(x509.BasicConstraints(ca=True, path_length=None if above is None else 0), True)
             .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), True)
         )
-        issuer = above or _Authority(private, ())
+        issuer = above or Authority(private, ())
         certificate = _sign(builder, subject, private, issuer, now + _AUTHORITY_LIFE)
         _write(folder / name, _pem((certificate, *issuer.path)), 0o644)
-    return _Authority(private, tuple(x509.load_pem_x509_certificates((folder / name).read_bytes())))
+    return Authority(private, tuple(x509.load_pem_x509_certificates((folder / name).read_bytes())))
 
 
 def _end_entity(
@@ -208,7 +223,7 @@ def _end_entity(
     name: str,
     builder: x509.CertificateBuilder,
     algorithm: Algorithm,
-    issuing: _Authority,
+    issuing: Authority,
     not_after: datetime,
 ) -> bool:
     """Make that key and certificate unless the folder has them; returns whether it did."""
@@ -257,7 +272,7 @@ def _sign(
     builder: x509.CertificateBuilder,
     issuer_name: x509.Name,
     private: PrivateKey,
-    issuer: _Authority,
+    issuer: Authority,
     not_after: datetime,
 ) -> x509.Certificate:
     return (

@@ -1,4 +1,7 @@
-"""The time-stamp authority of the development PKI (RFC 3161), in its own process and over HTTP."""
+"""The time-stamp authority of the development PKI (RFC 3161), in its own process and over HTTP.
+
+Its server answers about revocation too (`keys.revocation_server`): one process holds the PKI's keys.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 from asn1crypto import tsp
 
+from keys import revocation_server
 from keys.cms import ID_TST_INFO, element, signed_attributes, signed_data
 from keys.development import DevelopmentKeyRing
 from keys.provider import SigningKey
+from keys.revocation_server import DevelopmentOcspResponder
 
 POLICY = "2.999.3161.1"  # under the arc for examples (ITU-T X.660), so that nobody takes it for a real policy
 REQUEST_TYPE = "application/timestamp-query"
@@ -84,9 +90,13 @@ class DevelopmentTimeStampAuthority:
 def server(folder: Path, host: str, port: int) -> ThreadingHTTPServer:
     """The HTTP server of the PKI in ``folder``, bound but not yet serving; port 0 takes a free one."""
     authority = DevelopmentTimeStampAuthority(DevelopmentKeyRing.open(folder).timestamp_key())
+    responder = DevelopmentOcspResponder(folder)
 
     class Handler(_Handler):
-        respond = staticmethod(authority.respond)
+        services: ClassVar = {
+            REQUEST_TYPE: (authority.respond, REPLY_TYPE),
+            revocation_server.REQUEST_TYPE: (responder.respond, revocation_server.REPLY_TYPE),
+        }
 
     return _Server((host, port), Handler)
 
@@ -105,23 +115,25 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """RFC 3161, 3.4: the request and the reply are the bodies of one POST."""
+    """RFC 3161, 3.4, and RFC 6960, A.1: the request and the reply are the bodies of one POST."""
 
     timeout = _PATIENCE
-    respond: Callable[[bytes], bytes]
+    services: ClassVar[dict[str, tuple[Callable[[bytes], bytes], str]]]
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if self.headers.get_content_type() != REQUEST_TYPE:
+        service = self.services.get(self.headers.get_content_type())
+        if service is None:
             self.send_error(415)
         elif not (length.isascii() and length.isdigit()):
             self.send_error(411)
         elif int(length) > _MAXIMUM_REQUEST:
             self.send_error(413)
         else:
-            reply = self.respond(self.rfile.read(int(length)))
+            respond, kind = service
+            reply = respond(self.rfile.read(int(length)))
             self.send_response(200)
-            self.send_header("Content-Type", REPLY_TYPE)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(reply)))
             self.end_headers()
             self.wfile.write(reply)

@@ -11,8 +11,10 @@ from signer.parts import open_archive, open_desk
 from signer.requests import Desk
 from signer.routes.documents import documents_router
 from signer.settings import Settings, load_settings
+from storage import alarms
 from storage.archive import Archive
 from storage.database import transaction
+from storage.vocabulary import Unavailable
 from verifier.errors import CatchUnexpected
 from verifier.headers import SecurityHeaders
 from verifier.health import health_router
@@ -32,7 +34,12 @@ def readiness(desk: Desk, archive: Archive) -> dict[str, Any]:
         with transaction(desk.register.engine):
             pass
 
-    return {"database": database, "archive": archive.ping}
+    def no_alarm() -> None:
+        standing = alarms.standing(desk.register.engine)
+        if standing:
+            raise Unavailable("Issuing has stopped; see “absah alarms”.", code=standing[0].code)
+
+    return {"database": database, "archive": archive.ping, "signing": no_alarm}
 
 
 def example_request(desk: Desk) -> dict[str, Any]:

@@ -17,8 +17,16 @@ from keys.provider import KeyRefused, KeyRing, SigningKey
 from keys.software import usable
 from signer import signature
 from signer.composition import compose_document
+from signer.preservation import (
+    is_below,
+    reached,
+    when_due,
+    with_document_timestamp,
+    with_validation_data,
+)
+from signer.revocation import Revocation, RevocationUnavailable
 from signer.template_change import CHANGED
-from signer.timestamp import TimeStampAuthority
+from signer.timestamp import TimestampRefused, TimestampUnavailable, Token
 from storage import queue, steps
 from storage.archive import Archive, final_key, staging_key
 from storage.queue import Claim
@@ -29,6 +37,9 @@ from templates.catalogue import Catalogue
 from templates.render import Renderer
 from verifier.report import FileAnswer
 from verifier.words import finding_severity
+
+# What is told of a signature without time-stamp; whether one was promised, the level says.
+_WITHOUT_TIME_STAMP = frozenset({"TIME_CLAIMED"})
 
 
 class SelfCheckFailed(AbsahError):
@@ -51,6 +62,19 @@ class Notifier(Protocol):
         ...
 
 
+class Timestamps(Protocol):
+    """Gives time-stamps that were checked: a pool of authorities, or one."""
+
+    @property
+    def token_size(self) -> int:
+        """How many bytes a token may take."""
+        ...
+
+    def stamp_digest(self, imprint: bytes) -> Token:
+        """See `signer.timestamp.TimeStampAuthority.stamp_digest`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What the cycle works with. Only the worker has one: it is the only process with a key ring."""
@@ -60,7 +84,8 @@ class Workshop:
     catalogue: Catalogue
     renderer: Renderer
     keys: KeyRing
-    timestamps: TimeStampAuthority
+    timestamps: Timestamps
+    revocation: Revocation
     inspect: Callable[[bytes], FileAnswer]
     notifier: Notifier
     development: bool
@@ -102,6 +127,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
                 return
             key = _key(workshop, slot)
             usable(key, datetime.now(UTC))
+            workshop.revocation.refuse_revoked((key.certificate, *key.chain))
             frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
             digest = signature.covered_digest(frozen_pdf, so_far.byte_range)
             frozen_sha256 = hashlib.sha256(frozen_pdf).hexdigest()
@@ -113,15 +139,18 @@ def issue(workshop: Workshop, claim: Claim) -> None:
         # 5. Timestamp. The token is believed only after we have checked it ourselves.
         if held.state == DocumentState.SIGNED:
             assert so_far.cms is not None  # noqa: S101 - SIGNED means that step 4 persisted it
-            token = workshop.timestamps.stamp(signature.signature_value(so_far.cms))
-            held = steps.record_token(workshop.register, held, slot.ordinal, token.der, token.time)
-            so_far = replace(so_far, token=token.der)
+            token = _stamp(workshop, document, so_far.cms)
+            held = steps.record_token(workshop.register, held, slot.ordinal, token)
+            so_far = replace(so_far, token=token.der if token is not None else None)
         gathered[slot.ordinal] = so_far
 
     # 6. Store. A pure function of what was persisted, accepted by our own verifier, read back by hash.
     if held.state == DocumentState.TIMESTAMPED:
-        pdf = _assemble(workshop, held, gathered[held.slot])
-        answer = _check_own_output(workshop, pdf, expected=len(document.slots))
+        pdf = _prolong(workshop, document, held, _assemble(workshop, held, gathered[held.slot]))
+        answer = check_file(workshop, pdf, signatures=len(document.slots))
+        level = reached(answer)
+        if is_below(level, document.level) and document.outage == "wait":
+            raise SelfCheckFailed(f"The signed file reaches {level}; the type promises {document.level}.")
         sha256 = hashlib.sha256(pdf).hexdigest()
         key_in_archive = final_key(held.agency_id, sha256)
         workshop.archive.put_once(key_in_archive, pdf, retain_until=document.retain_until)
@@ -129,7 +158,9 @@ def issue(workshop: Workshop, claim: Claim) -> None:
             raise SelfCheckFailed(
                 "The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT"
             )
-        held = steps.record_stored(workshop.register, held, sha256, len(pdf), answer.signatures[-1].level)
+        held = steps.record_stored(
+            workshop.register, held, sha256, len(pdf), level, when_due(pdf, document.level, level)
+        )
 
     # 7. Issue. The only commit point: before it nothing is downloadable or registered as in force.
     if held.state == DocumentState.STORED:
@@ -210,28 +241,60 @@ def _freeze(
 
 def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
     """The signed file up to a slot: the same bytes at every attempt."""
-    if gathered.cms is None or gathered.token is None:
+    if gathered.cms is None:
         raise AbsahError("The signature of an earlier slot is incomplete.", code="NOT_SIGNED")
     frozen_pdf = workshop.archive.read(_staging(held, gathered.frozen_sha256))
     if hashlib.sha256(frozen_pdf).hexdigest() != gathered.frozen_sha256:
         raise AbsahError("The staging area returned other bytes than were frozen.", code="STAGING_CORRUPT")
-    cms = signature.embed_timestamp(gathered.cms, gathered.token)
+    cms = gathered.cms
+    if gathered.token is not None:
+        cms = signature.embed_timestamp(cms, gathered.token)
     return signature.assemble(frozen_pdf, gathered.byte_range, cms)
 
 
-def _check_own_output(workshop: Workshop, pdf: bytes, expected: int) -> FileAnswer:
-    """The file half of the public check, on what is about to become evidence."""
+def _stamp(workshop: Workshop, document: Document, cms: bytes) -> Token | None:
+    """A time-stamp over a signature; None where the type does without one, or rather than wait."""
+    if document.level == "PAdES-B-B":
+        return None
+    try:
+        return workshop.timestamps.stamp_digest(signature.stamped_digest(cms))
+    except (TimestampUnavailable, TimestampRefused):
+        if document.outage == "wait":
+            raise
+        return None
+
+
+def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes) -> bytes:
+    """The signed file with what its level asks for beyond B-T; as far as can be had, if the type says so."""
+    try:
+        if not is_below(document.level, "PAdES-B-LT"):
+            pdf = with_validation_data(workshop, held, pdf, ordinal=0, late=False)
+        if document.level == "PAdES-B-LTA":
+            pdf = with_document_timestamp(workshop, held, pdf, ordinal=0)
+    except (RevocationUnavailable, TimestampUnavailable, TimestampRefused):
+        if document.outage == "wait":
+            raise
+    return pdf
+
+
+def check_file(workshop: Workshop, pdf: bytes, signatures: int) -> FileAnswer:
+    """The file half of the public check, on what is about to become evidence.
+
+    Raises:
+        SelfCheckFailed: it is not what we meant to make: so many signatures, intact, trusted, and no doubt.
+    """
     answer = workshop.inspect(pdf)
-    signatures = answer.signatures
-    doubts = [each.code for each in answer.findings if finding_severity(each.code) != "info"]
-    sound = len(signatures) == expected and all(
+    found = (each.code for each in answer.findings if finding_severity(each.code) != "info")
+    doubts = [code for code in found if code not in _WITHOUT_TIME_STAMP]
+    sound = all(
         each.integrity == "intact"
         and each.changes in ("none", "permitted")
+        and each.covers != "partial"
         and each.trust == "trusted"
-        and each.level == "PAdES-B-T"
-        for each in signatures
+        for each in answer.signatures
     )
-    if not sound or doubts or signatures[-1].covers != "whole_file":
+    signers = [each for each in answer.signatures if each.kind != "document_timestamp"]
+    if not sound or doubts or len(signers) != signatures:
         raise SelfCheckFailed(f"Our own check refused the signed file: {', '.join(doubts) or 'signature'}.")
     return answer
 

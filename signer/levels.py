@@ -7,8 +7,11 @@ Each function has a form that gives only what has to be appended, for a file tha
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +25,7 @@ from storage.vocabulary import AbsahError
 from verifier.attributes import read_unsigned
 from verifier.ber import SEQUENCE, BerError, Element
 from verifier.certificate import OCSP_SIGNING, Certificate, read_certificate, same_name
-from verifier.cms import SignedData, read_signed_data
+from verifier.cms import ID_TST_INFO, SignedData, read_signed_data
 from verifier.paths import AnchorIndex, find_paths
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Damaged, Name, Reference, Stream
@@ -39,6 +42,26 @@ class ValidationData:
     certificates: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
+
+    def joined(self, other: ValidationData) -> ValidationData:
+        """Both, each value once."""
+        return ValidationData(
+            *(
+                tuple(dict.fromkeys(mine + theirs))
+                for mine, theirs in zip(astuple(self), astuple(other), strict=True)
+            )
+        )
+
+    def to_bytes(self) -> bytes:
+        """For the register; the inverse is `from_bytes`."""
+        parts = {name: [b64encode(each).decode() for each in values] for name, values in asdict(self).items()}
+        return json.dumps(parts).encode()
+
+    @classmethod
+    def from_bytes(cls, encoded: bytes) -> ValidationData:
+        """What `to_bytes` wrote."""
+        parts = json.loads(encoded)
+        return cls(**{name: tuple(b64decode(each) for each in values) for name, values in parts.items()})
 
 
 @dataclass(frozen=True)
@@ -185,6 +208,27 @@ def needed_evidence(
         raise EvidenceUnclear("A signature or an answer about revocation cannot be read.") from problem
 
 
+def proof_ends(signed_data: Iterable[bytes]) -> datetime:
+    """Until when the last time-stamp proves anything by itself: its authority's certificate ends then.
+
+    ``signed_data`` is that of `signed_data_of`.
+
+    Raises:
+        EvidenceUnclear: there is none, or it cannot be read.
+    """
+    ends: datetime | None = None
+    try:
+        for der in signed_data:
+            data = read_signed_data(der)
+            for token in _tokens(data) or ([data] if data.content_type == ID_TST_INFO else []):
+                ends = _signer(token.signers[0], token.certificates).not_after
+    except (BerError, IndexError, ValueError) as problem:
+        raise EvidenceUnclear("A time-stamp cannot be read.") from problem
+    if ends is None:
+        raise EvidenceUnclear("The file has no time-stamp.")
+    return ends
+
+
 class EvidenceUnclear(AbsahError):
     """What a level needs cannot be told: a CMS is damaged, or a chain does not lead to a root."""
 
@@ -242,9 +286,16 @@ def _collect(data: SignedData, starts: dict[Certificate, None], known: list[Cert
     known.extend(data.certificates)
     for signer in data.signers:
         starts[_signer(signer, data.certificates)] = None
-        attributes = [part.children for part in signer.children if part.tag == _UNSIGNED]
-        for token in read_unsigned(attributes[0]).time_stamps if attributes else ():
-            _collect(read_signed_data(token), starts, known)
+    for token in _tokens(data):
+        _collect(token, starts, known)
+
+
+def _tokens(data: SignedData) -> list[SignedData]:
+    """The time-stamps among its unsigned attributes."""
+    attributes = [
+        part.children for signer in data.signers for part in signer.children if part.tag == _UNSIGNED
+    ]
+    return [read_signed_data(token) for each in attributes for token in read_unsigned(each).time_stamps]
 
 
 def _signer(signer: Element, certificates: Sequence[Certificate]) -> Certificate:

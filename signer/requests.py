@@ -164,6 +164,8 @@ def accept(
         ),
         url=desk.url,
         ordinal=document_type.limits.ordinal,
+        level=document_type.signing.level,
+        outage=document_type.signing.outage,
     )
     _render_for_trial(desk, document_type, new, agency, regency, officers)
     return desk.register.accept(agency, regency, client.id, idempotency_key, fingerprint, new)

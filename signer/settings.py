@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     tsa_url: str | None = Field(
         None, description="time-stamp authority (RFC 3161); the development one if unset"
     )
+    tsa_file: Path | None = Field(
+        None, description="TOML list of several time-stamp authorities, with quotas; instead of ABSAH_TSA_URL"
+    )
+    ocsp_url: str | None = Field(
+        None, description="OCSP responder for certificates of our signers that name none"
+    )
     tsa_timeout: float = Field(10, gt=0, le=60, description="seconds to wait for the time-stamp authority")
     tsa_token_bytes: int = Field(4096, ge=1024, le=65536, description="room for a time-stamp token in a file")
     worker_hands: int = Field(2, ge=1, le=16, description="documents that one worker has in work at once")
@@ -89,6 +95,8 @@ def load_settings(**changes: object) -> Settings:
 
 
 def _check_together(settings: Settings) -> None:
+    if settings.tsa_url is not None and settings.tsa_file is not None:
+        raise Misconfigured("ABSAH_TSA_URL and ABSAH_TSA_FILE are both set; unset one of them.")
     if settings.public_url is not None:
         check_public_url(settings.public_url)
     if settings.development:
@@ -97,7 +105,7 @@ def _check_together(settings: Settings) -> None:
         name
         for name, value in (
             ("ABSAH_KEYS_FILE", settings.keys_file),
-            ("ABSAH_TSA_URL", settings.tsa_url),
+            ("ABSAH_TSA_URL", settings.tsa_url or settings.tsa_file),
             ("ABSAH_PUBLIC_URL", settings.public_url),
             ("ABSAH_MASTER_KEY_FILE", settings.master_key_file),
         )

@@ -209,11 +209,10 @@ def sign(digest: bytes, key: SigningKey) -> bytes:
     return _package(key, attributes, value)
 
 
-def signature_value(cms_der: bytes) -> bytes:
-    """The raw signature in a CMS: what a signature time-stamp covers (EN 319 122-1, 5.3)."""
+def stamped_digest(cms_der: bytes) -> bytes:
+    """The SHA-256 of the raw signature in a CMS: what a signature time-stamp covers (EN 319 122-1, 5.3)."""
     _, signer_info = _parse(cms_der)
-    value: bytes = signer_info["signature"].native
-    return value
+    return hashlib.sha256(signer_info["signature"].native).digest()
 
 
 def embed_timestamp(cms_der: bytes, token: bytes) -> bytes:

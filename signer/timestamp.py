@@ -61,10 +61,14 @@ class TimestampRefused(AbsahError):
 
 @dataclass(frozen=True)
 class Token:
-    """A TimeStampToken (a CMS ContentInfo in DER) and the time that it proves, in UTC."""
+    """A TimeStampToken (a CMS ContentInfo in DER) and the time that it proves, in UTC.
+
+    ``until`` is when the first certificate on its path ends: until then it has to be renewed.
+    """
 
     der: bytes
     time: datetime
+    until: datetime
 
 
 class TimeStampAuthority:
@@ -76,6 +80,7 @@ class TimeStampAuthority:
         clock: our own time, aware.
         tolerance: how far the authority's time may be from ours.
         token_size: how many bytes a token may take; a signature's place is reserved with it.
+        policy: dotted identifier of the policy that is asked for and has to be answered with; None: any.
     """
 
     def __init__(
@@ -86,27 +91,25 @@ class TimeStampAuthority:
         clock: Callable[[], datetime],
         tolerance: timedelta = TOLERANCE,
         token_size: int = TOKEN_SIZE,
+        policy: str | None = None,
     ) -> None:
         self.token_size = token_size
         self._transport = transport
         self._anchors = [_reparsed(each) for each in anchors]
         self._clock = clock
         self._tolerance = tolerance
+        self._policy = policy
         self._trusted: dict[bytes, tuple[datetime, datetime]] = {}
 
-    def stamp(self, data: bytes) -> Token:
-        """A checked token over ``data`` (for a signature: its raw value).
+    def stamp_digest(self, imprint: bytes) -> Token:
+        """A checked token over data with this SHA-256: of a signature its raw value, or a file.
 
         Raises:
             TimestampUnavailable: no answer, or the authority says that it cannot answer now.
             TimestampRefused: an answer that we do not believe.
         """
-        return self.stamp_digest(hashlib.sha256(data).digest())
-
-    def stamp_digest(self, imprint: bytes) -> Token:
-        """As `stamp`, of data whose SHA-256 is known (for a document time-stamp: that of the file)."""
         nonce = secrets.randbits(63)
-        response = self._transport(_request(imprint, nonce))
+        response = self._transport(_request(imprint, nonce, self._policy))
         try:
             return self._believe(response, imprint, nonce)
         except AbsahError:
@@ -147,6 +150,7 @@ class TimeStampAuthority:
         _require(stamped["hash_algorithm"]["algorithm"] == "sha256", "covers another hash than we asked for")
         _require(hmac.compare_digest(stamped["hashed_message"], imprint), "covers other data than ours")
         _require(info["nonce"] == nonce, "answers another request")
+        _require(self._policy in (None, info["policy"]), "was given under another policy than asked for")
         critical = [each for each in info["extensions"] or () if each["critical"]]
         _require(not critical, "has an extension that we do not know")
 
@@ -159,15 +163,16 @@ class TimeStampAuthority:
             )
 
         # (7) The authority may stamp, and stands under our anchors at that time (RFC 3161, 2.3).
-        self._check_authority(certificate, certificates, stamped_at)
-        return Token(der, stamped_at)
+        until = self._check_authority(certificate, certificates, stamped_at)
+        return Token(der, stamped_at, until)
 
-    def _check_authority(self, certificate: bytes, certificates: Sequence[bytes], at: datetime) -> None:
+    def _check_authority(self, certificate: bytes, certificates: Sequence[bytes], at: datetime) -> datetime:
+        """Returns when the path ends."""
         # The answer depends on the certificates and the time alone, so a path that was good once stays
         # good while all of its certificates are valid. Building it takes three times the rest together.
         since, until = self._trusted.get(certificate, (_NEVER, _NEVER))
         if since <= at <= until:
-            return
+            return until
         parsed = asn1crypto.x509.Certificate.load(certificate)
         _check_purpose(parsed)
         others = [asn1crypto.x509.Certificate.load(each) for each in certificates if each != certificate]
@@ -181,10 +186,10 @@ class TimeStampAuthority:
                 "The time-stamp comes from an authority that we do not trust, or no longer."
             ) from problem
         valid = [each["tbs_certificate"]["validity"] for each in path]
-        self._trusted[certificate] = (
-            max(each["not_before"].native for each in valid),
-            min(each["not_after"].native for each in valid),
-        )
+        since = max(each["not_before"].native for each in valid)
+        until = min(each["not_after"].native for each in valid)
+        self._trusted[certificate] = (since, until)
+        return until  # type: ignore[no-any-return] # asn1crypto has no annotations
 
 
 class _Response(core.Sequence):  # type: ignore[misc] # asn1crypto has no annotations
@@ -236,15 +241,16 @@ def _read(reply: httpx.Response, deadline: float) -> bytes:
     return bytes(body)
 
 
-def _request(imprint: bytes, nonce: int) -> bytes:
-    encoded: bytes = tsp.TimeStampReq(
-        {
-            "version": "v1",
-            "message_imprint": {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint},
-            "nonce": nonce,
-            "cert_req": True,
-        }
-    ).dump()
+def _request(imprint: bytes, nonce: int, policy: str | None = None) -> bytes:
+    fields: dict[str, object] = {
+        "version": "v1",
+        "message_imprint": {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint},
+        "nonce": nonce,
+        "cert_req": True,
+    }
+    if policy is not None:
+        fields["req_policy"] = policy
+    encoded: bytes = tsp.TimeStampReq(fields).dump()
     return encoded
 
 

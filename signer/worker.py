@@ -12,13 +12,16 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import structlog
 
 from signer.cycle import Workshop, issue, notify
+from signer.preservation import extend
+from signer.revocation import CertificateRevoked
 from signer.staging import sweep_staging
 from signer.timestamp import TimestampRefused
-from storage import audit, queue
+from storage import alarms, audit, preservation, queue
 from storage.database import transaction
 from storage.queue import Claim, FenceLost
 from storage.vocabulary import AbsahError, Unavailable
@@ -56,6 +59,32 @@ def sweep(workshop: Workshop) -> None:
     notify(workshop)
 
 
+def extend_next(workshop: Workshop, until: datetime | None = None) -> bool:
+    """Raise or renew the file that has been due longest, or is due by ``until``; False when none is."""
+    claim = preservation.claim_next(workshop.register, until)
+    if claim is None:
+        return False
+    bound = log.bind(document=claim.document_id, fence=claim.fence)
+    try:
+        extend(workshop, claim)
+        bound.info("document.extended")
+    except FenceLost:
+        bound.warning("document.fence_lost")
+    except AbsahError as error:
+        # The file that is there stays as good as it was; ten times in vain, and once an hour from then on.
+        bound.warning("document.not_extended", code=error.code)
+        queue.release(workshop.register, claim, error, waits=isinstance(error, Unavailable))
+    return True
+
+
+def refresh_revocation(workshop: Workshop) -> None:
+    """Ask again about certificates before the answers at hand end; one that is revoked stops issuing."""
+    try:
+        workshop.revocation.refresh()
+    except CertificateRevoked as error:
+        log.error("certificate.revoked", code=error.code)
+
+
 def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], hands: int) -> None:
     """Work until ``stop`` is set, finishing the documents at hand first.
 
@@ -72,6 +101,8 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
         if clock() - swept >= SWEEP_SECONDS:
             swept = clock()
             sweep(workshop)
+            refresh_revocation(workshop)
+            extend_next(workshop)
         if clock() - tidied >= TIDY_SECONDS:
             tidied = clock()
             sweep_staging(workshop)
@@ -119,6 +150,11 @@ def _move_on(workshop: Workshop, claim: Claim) -> None:
         bound.info("document.moved_on")
     except FenceLost:
         bound.warning("document.fence_lost")
+    except CertificateRevoked as error:
+        # Whose it is, the log does not say: the key that the document needs does.
+        bound.error("document.blocked", code=error.code)
+        alarms.sound(register.engine, alarms.CERTIFICATE_REVOKED, "a signer or an authority", error.code)
+        queue.block(register, claim, error)
     except (Unavailable, TimestampRefused) as error:
         # An authority whose answers we cannot believe is no better than one that is down, and no
         # fault of the document: it waits, and nothing that was refused is kept.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import structlog
 from cryptography import x509
@@ -11,13 +12,19 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from keys.development import DevelopmentKeyRing
 from keys.provider import KeyRing
+from keys.revocation_server import DevelopmentOcspResponder
 from keys.ring import KeyList
 from keys.software import usable
 from keys.timestamp_server import DevelopmentTimeStampAuthority
 from signer.cycle import Workshop
 from signer.parts import open_archive, open_catalogue, open_register, read_trust
+from signer.revocation import Revocation, over_http
 from signer.settings import Settings
 from signer.timestamp import TimeStampAuthority, http_transport
+from signer.timestamp_pool import Member, TimestampPool, TsaSettings, read_settings
+from storage import alarms
+from storage import quota as quotas
+from storage.register import Register
 from storage.spool import Spool
 from storage.vocabulary import Misconfigured, Unavailable
 from templates.render import Renderer
@@ -32,25 +39,81 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
     anchors = read_trust(settings)
     # The last check before issuing trusts whom the public one does, on the same terms.
     anchor_bytes = read_folder(settings.trust_folder, production=not settings.development).encoded()
-    if transport is None:
-        if settings.tsa_url is None:
-            raise Misconfigured("No time-stamp authority is set; set ABSAH_TSA_URL.")
-        transport = http_transport(settings.tsa_url, settings.tsa_timeout)
     catalogue = open_catalogue(settings)
+    register = open_register(settings)
 
     return Workshop(
-        register=open_register(settings),
+        register=register,
         archive=open_archive(settings),
         catalogue=catalogue,
         renderer=Renderer(catalogue),
         keys=open_keys(settings, anchors),
-        timestamps=TimeStampAuthority(
-            transport, anchors, clock=lambda: datetime.now(UTC), token_size=settings.tsa_token_bytes
-        ),
+        timestamps=_open_timestamps(settings, register, anchors, transport),
+        revocation=_open_revocation(settings, register),
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
     )
+
+
+def _open_timestamps(
+    settings: Settings,
+    register: Register,
+    anchors: Sequence[x509.Certificate],
+    transport: Callable[[bytes], bytes] | None,
+) -> TimestampPool:
+    def member(tsa: TsaSettings, transport: Callable[[bytes], bytes]) -> Member:
+        authority = TimeStampAuthority(
+            transport,
+            anchors,
+            clock=lambda: datetime.now(UTC),
+            token_size=tsa.token_bytes,
+            policy=tsa.policy,
+        )
+        quota = tsa.quota
+        if quota is None:
+            return Member(tsa.name, authority)
+        return Member(tsa.name, authority, lambda: quotas.take(register.engine, tsa.name, quota))
+
+    if settings.tsa_file is not None:
+        listed = read_settings(settings.tsa_file)
+        members = [member(each, http_transport(each.url, each.timeout)) for each in listed]
+    elif transport is not None:
+        members = [member(TsaSettings("", token_bytes=settings.tsa_token_bytes), transport)]
+    elif settings.tsa_url is not None:
+        tsa = TsaSettings(settings.tsa_url, settings.tsa_timeout, token_bytes=settings.tsa_token_bytes)
+        members = [member(tsa, http_transport(tsa.url, tsa.timeout))]
+    else:
+        raise Misconfigured("No time-stamp authority is set; set ABSAH_TSA_URL or ABSAH_TSA_FILE.")
+    return TimestampPool(members, report=lambda code: _report_timestamps(register, code))
+
+
+def _report_timestamps(register: Register, code: str | None) -> None:
+    """Let an alarm stand while no token can be had; of our clock where all authorities contradict it."""
+    for kind in (alarms.TIMESTAMPS, alarms.CLOCK):
+        alarms.clear(register.engine, kind)
+    if code is not None:
+        kind = alarms.CLOCK if code == "TSA_TIME" else alarms.TIMESTAMPS
+        alarms.sound(register.engine, kind, "time-stamp authorities", code)
+
+
+_DEVELOPMENT_RESPONDER = "development:"
+
+
+def _open_revocation(settings: Settings, register: Register) -> Revocation:
+    """Asks real authorities, and for the development PKI its own responder in this process."""
+    if settings.ocsp_url is not None or settings.keys_file is not None or not settings.development:
+        return Revocation(register.engine, over_http, responder=settings.ocsp_url)
+    own: list[DevelopmentOcspResponder] = []
+
+    def ask(kind: Literal["OCSP", "CRL"], url: str, request: bytes | None) -> bytes:
+        if url != _DEVELOPMENT_RESPONDER or request is None:
+            return over_http(kind, url, request)
+        if not own:
+            own.append(DevelopmentOcspResponder(settings.keys_folder))
+        return own[0].respond(request)
+
+    return Revocation(register.engine, ask, responder=_DEVELOPMENT_RESPONDER)
 
 
 def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRing:
@@ -100,7 +163,7 @@ def _vouches(anchor: x509.Certificate, certificate: x509.Certificate) -> bool:
 
 def development_transport(settings: Settings) -> Callable[[bytes], bytes] | None:
     """The development TSA called in this process, for commands that sign without `serve` running."""
-    if settings.tsa_url is not None or not settings.development:
+    if settings.tsa_url is not None or settings.tsa_file is not None or not settings.development:
         return None
     key = DevelopmentKeyRing.open(settings.keys_folder).timestamp_key()
     return DevelopmentTimeStampAuthority(key).respond

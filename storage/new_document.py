@@ -44,7 +44,8 @@ class NewDocument:
     """Everything that step 1 fixes.
 
     ``number`` turns the sequence into the printed number; ``ordinal`` names the field that says which
-    of a holder's documents this is (None: they are not counted).
+    of a holder's documents this is (None: they are not counted). ``level`` is what its signatures are to
+    reach, ``outage`` what happens where they cannot now: ``wait`` or ``issue``.
     """
 
     type: str
@@ -71,6 +72,8 @@ class NewDocument:
     overrides: tuple[Override, ...]
     url: Callable[[str], str]
     ordinal: str | None = None
+    level: str = "PAdES-B-T"
+    outage: str = "wait"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from storage.vocabulary import DocumentState, Status
 # The document's own columns, handed on as they are.
 _COPIED = (
     "id", "type", "template_hash", "number", "code", "url", "zone", "issued_on", "valid_from",
-    "valid_until", "retain_until", "specimen", "needs_approval", "prepared_sha256", "created_at",
+    "valid_until", "retain_until", "specimen", "needs_approval", "prepared_sha256", "created_at", "level",
+    "outage",
 )  # fmt: skip
 
 
@@ -83,6 +84,8 @@ class Document:
     needs_approval: bool
     prepared_sha256: str | None
     created_at: int
+    level: str
+    outage: str
     fields: Mapping[str, Any]
     slots: tuple[Slot, ...]
 

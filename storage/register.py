@@ -158,6 +158,8 @@ class Register:
                 "specimen": new.specimen,
                 "needs_approval": new.needs_approval,
                 "retain_until": new.retain_until,
+                "level": new.level,
+                "outage": new.outage,
                 "state": DocumentState.ALLOCATED,
                 "slot": 1,
                 "slots": len(new.slots),

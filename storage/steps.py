@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, select, update
 
@@ -153,21 +153,42 @@ def record_cms(register: Register, held: Claim, ordinal: int, cms: bytes) -> Cla
         return advanced
 
 
-def record_token(register: Register, held: Claim, ordinal: int, token: bytes, time: datetime) -> Claim:
-    """5. Timestamp: keep the token, checked before."""
+class CheckedToken(Protocol):
+    """A time-stamp token and the time that it proves; see `signer.timestamp.Token`."""
+
+    @property
+    def der(self) -> bytes:
+        """The TimeStampToken."""
+        ...
+
+    @property
+    def time(self) -> datetime:
+        """What it proves, aware."""
+        ...
+
+
+def record_token(register: Register, held: Claim, ordinal: int, token: CheckedToken | None) -> Claim:
+    """5. Timestamp: keep the token, checked before; None where the signature goes without one."""
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.TIMESTAMPED)
-        stamped = {"token": token, "token_time": int(time.timestamp() * 1000)}
-        connection.execute(_FILL_SLOT, _named(held, ordinal) | stamped)
+        if token is not None:
+            stamped = {"token": token.der, "token_time": int(token.time.timestamp() * 1000)}
+            connection.execute(_FILL_SLOT, _named(held, ordinal) | stamped)
         return advanced
 
 
-def record_stored(register: Register, held: Claim, sha256: str, size: int, level: str) -> Claim:
-    """6. Store: the object is in the archive, read back and found to be what was assembled."""
+def record_stored(
+    register: Register, held: Claim, sha256: str, size: int, level: str, extend_at: datetime | None
+) -> Claim:
+    """6. Store: the object is in the archive, read back and found to be what was assembled.
+
+    ``extend_at`` is when the file has to be raised or renewed, None: never.
+    """
     with transaction(register.engine) as connection:
         return advance(
-            connection, held, DocumentState.STORED, final_sha256=sha256, final_size=size, final_level=level
-        )
+            connection, held, DocumentState.STORED, final_sha256=sha256, final_size=size, final_level=level,
+            extend_at=None if extend_at is None else int(extend_at.timestamp() * 1000),
+        )  # fmt: skip
 
 
 def record_issue(register: Register, held: Claim) -> Claim:

@@ -157,6 +157,9 @@ document = Table(
     Column("final_sha256", String(64)),
     Column("final_size", Integer),
     Column("final_level", String(12)),
+    Column("level", String(12), nullable=False, server_default="PAdES-B-T"),  # what the type promised
+    Column("outage", String(8), nullable=False, server_default="wait"),  # wait, or issue at what is reached
+    Column("extend_at", BigInteger),  # when the file's level has to be raised or renewed; null: never
     Column("fence", Integer, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -166,6 +169,7 @@ document = Table(
     Column("issued_at", BigInteger),
     UniqueConstraint("agency_id", "series", "sequence"),
     Index("ix_document_work", "state", "next_attempt_at"),
+    Index("ix_document_extension", "extend_at"),
 )
 
 request = Table(
@@ -213,6 +217,23 @@ signature = Table(
     Column("fence", Integer),
     _of_document(),
     ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
+)
+
+preservation = Table(
+    "preservation",
+    metadata,
+    # What keeps a file provable beyond its certificates, a row for each time that it was added to: at issue
+    # (0), then at each raising or renewal. Written once each, so that a retry makes the same bytes.
+    Column("agency_id", String(40), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("base_sha256", String(64), nullable=False),  # of the file that is added to
+    Column("evidence", LargeBinary, nullable=False),  # certificates, OCSP responses, CRLs (storage.evidence)
+    Column("digest", String(64)),  # what the document time-stamp covers; null: none is added
+    Column("token", LargeBinary),
+    Column("token_time", BigInteger),
+    Column("token_until", BigInteger),  # when the certificate of its authority ends
+    _of_document(),
 )
 
 signature_intent = Table(
@@ -326,6 +347,41 @@ audit_event = Table(
     # Filled afterwards by one sequencer, so that no transaction waits for another's audit row.
     Column("sequence", Integer, unique=True),
     Column("chain_sha256", String(64)),
+)
+
+revocation_answer = Table(
+    "revocation_answer",
+    metadata,
+    # What an authority said of a certificate that our signatures or time-stamps need; of no agency.
+    Column("certificate_sha256", String(64), primary_key=True),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("issuer", LargeBinary, nullable=False),
+    Column("kind", String(4), nullable=False),  # OCSP or CRL
+    Column("der", LargeBinary, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger, nullable=False),
+    Index("ix_revocation_answer_until", "until"),
+)
+
+tsa_use = Table(
+    "tsa_use",
+    metadata,
+    # How many tokens each authority with a quota gave on a day (UTC), by all workers together.
+    Column("name", String(100), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("used", Integer, nullable=False),
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    # What stops issuing until a human has looked at it; readiness and `absah keys list` tell of it.
+    Column("kind", String(40), primary_key=True),
+    Column("subject", String(100), primary_key=True),  # a key's id or an authority's name
+    Column("code", String(40), nullable=False),
+    Column("since", BigInteger, nullable=False),
 )
 
 public_record = Table(

@@ -71,6 +71,10 @@ class ReasonClass(StrEnum):
     OTHER = "other"
 
 
+LEVELS = ("PAdES-B-B", "PAdES-B-T", "PAdES-B-LT", "PAdES-B-LTA")
+"""The baseline levels of EN 319 142-1, 6, the lowest first."""
+
+
 @dataclass(frozen=True)
 class FieldProblem:
     """One thing wrong with one value of a request.

@@ -18,9 +18,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from storage.vocabulary import Misconfigured
+from storage.vocabulary import LEVELS, Misconfigured
 from templates import glyphs
-from templates.document_type import DocumentType, Limits, Slot
+from templates.document_type import DocumentType, Limits, Signing, Slot
 from templates.fields import FORMATS
 from templates.numbering import Numbering
 from templates.validity import Validity
@@ -86,6 +86,7 @@ def _build(folder: Path, settings: dict[str, Any], shipped: bool) -> DocumentTyp
         retention_years=_read_retention(settings["retention_years"]),
         numbering=Numbering(settings["number"]),
         validity_rule=validity,
+        signing=_read_signing(settings.get("signing", {})),
     )
 
 
@@ -96,7 +97,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
         raise _refuse(path, f"is not valid TOML ({error})") from error
     known = {
         *("id", "family", "label", "number", "validity", "slots", "approval", "limits"),
-        *("holder_name", "retention_years"),
+        *("holder_name", "retention_years", "signing"),
     }
     unknown = sorted(set(settings) - known)
     if unknown:
@@ -151,6 +152,18 @@ def _read_limits(table: Mapping[str, Any]) -> Limits:
     if limits.max_in_force is not None and limits.max_in_force < 1:
         raise ValueError("max_in_force counts from 1; leave it out for no limit")
     return limits
+
+
+def _read_signing(table: Mapping[str, Any]) -> Signing:
+    rules = dict(table)
+    signing = Signing(rules.pop("level", Signing.level), rules.pop("outage", Signing.outage))
+    if rules:
+        raise ValueError(f"unknown in signing: {next(iter(rules))!r}; known: level, outage")
+    if signing.level not in LEVELS:
+        raise ValueError(f"signing.level is one of {', '.join(LEVELS)}")
+    if signing.outage not in ("wait", "issue"):
+        raise ValueError("signing.outage is “wait” or “issue”")
+    return signing
 
 
 def _read_retention(years: object) -> int:

@@ -49,6 +49,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Signing:
+    """How long a document's signatures stay provable (EN 319 142-1, 6), and what an outage costs.
+
+    ``outage`` says what happens while a time-stamp authority or an OCSP responder is down: ``wait``, or
+    ``issue`` at the level that is reached, to be raised later.
+    """
+
+    level: Literal["PAdES-B-B", "PAdES-B-T", "PAdES-B-LT", "PAdES-B-LTA"] = "PAdES-B-T"
+    outage: Literal["wait", "issue"] = "wait"
+
+
+@dataclass(frozen=True)
 class DocumentType:
     """One folder of the catalogue, read and checked.
 
@@ -71,6 +83,7 @@ class DocumentType:
     retention_years: int
     numbering: Numbering
     validity_rule: Validity
+    signing: Signing = Signing()
 
     def read(self, fields: object, *, issued_on: date) -> tuple[Mapping[str, Any], tuple[FieldProblem, ...]]:
         """``fields`` as a request stores them (one spelling, photos encoded anew without metadata), and

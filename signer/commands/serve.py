@@ -81,9 +81,11 @@ def serve(port: int, data: Path | None, lan: bool) -> None:
     web_environment = {name: value for name, value in environment.items() if name != "ABSAH_KEYS_FILE"}
     bind = "0.0.0.0" if lan else "127.0.0.1"  # noqa: S104
     children = [_Child(("web", "--migrate", "--host", bind, "--port", str(port)), web_environment)]
-    if settings.tsa_url is None:
+    if settings.tsa_url is None and settings.tsa_file is None:
         tsa_port = _free_port()
         worker_environment["ABSAH_TSA_URL"] = f"http://127.0.0.1:{tsa_port}"
+        if settings.ocsp_url is None and settings.keys_file is None:
+            worker_environment["ABSAH_OCSP_URL"] = f"http://127.0.0.1:{tsa_port}/ocsp"
         children.append(_Child(("development-tsa", "--port", str(tsa_port)), environment))
     children.append(_Child(("worker",), worker_environment))
     _supervise(children, host, port, settings, url, lan)

@@ -255,7 +255,7 @@ def _signed_by_a_stranger(studio: Studio, rendered: Any) -> bytes:
         reserved=signature.reserved_size(key, studio.workshop.timestamps.token_size),
     )
     cms = signature.sign(frozen.digest, key)
-    token = studio.workshop.timestamps.stamp(signature.signature_value(cms))
+    token = studio.workshop.timestamps.stamp_digest(signature.stamped_digest(cms))
     return signature.assemble(frozen.pdf, frozen.byte_range, signature.embed_timestamp(cms, token.der))
 
 

@@ -37,7 +37,7 @@ def archived(rendered: Rendered, authority: Path) -> bytes:
         reserved=signature.reserved_size(key, TOKEN_SIZE),
     )  # fmt: skip
     cms = signature.sign(frozen.digest, key)
-    token = stamps.stamp(signature.signature_value(cms))
+    token = stamps.stamp_digest(signature.stamped_digest(cms))
     signed = signature.assemble(frozen.pdf, frozen.byte_range, signature.embed_timestamp(cms, token.der))
     return stock_pyhanko.make(authority, signed, ("extend", "stamp"))
 

@@ -104,7 +104,7 @@ class Signing:
             )  # fmt: skip
             made = signature.sign(frozen.digest, key)
             if stamped:
-                token = archiving.stamps.stamp(signature.signature_value(made))
+                token = archiving.stamps.stamp_digest(signature.stamped_digest(made))
                 made = signature.embed_timestamp(made, token.der)
             pdf = signature.assemble(frozen.pdf, frozen.byte_range, made)
             if level in ("B", "T"):

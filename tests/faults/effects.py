@@ -26,7 +26,7 @@ EFFECTS = (
     "steps:record_intent",
     "key:sign",
     "steps:record_cms",
-    "timestamps:stamp",
+    "timestamps:stamp_digest",
     "steps:record_token",
     "archive:put_once:2",  # the final file
     "steps:record_stored",

@@ -73,7 +73,7 @@ class Archiving:
         )  # fmt: skip
         made = signature.sign(frozen.digest, key)
         if stamped:
-            token = self.stamps.stamp(signature.signature_value(made))
+            token = self.stamps.stamp_digest(signature.stamped_digest(made))
             made = signature.embed_timestamp(made, token.der)
         return signature.assemble(frozen.pdf, frozen.byte_range, made)
 

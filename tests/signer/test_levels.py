@@ -191,7 +191,7 @@ def lift_on_disk() -> None:
                 location="Contoh", at=datetime.now(UTC), reserved=signature.reserved_size(key, TOKEN_SIZE),
             )  # fmt: skip
         made = signature.sign(update.digest, key)
-        token = archiving.stamps.stamp(signature.signature_value(made))
+        token = archiving.stamps.stamp_digest(signature.stamped_digest(made))
         made = signature.embed_timestamp(made, token.der)
         append(stream, signature.assemble(update.appended, update.own_range, made))
         with mapped(stream) as pdf:

@@ -111,7 +111,7 @@ def freeze(
 def complete(pdf: bytes, key: SigningKey, stamps: TimeStampAuthority, slot: int = 1) -> bytes:
     frozen = freeze(pdf, key, slot)
     made = signature.sign(frozen.digest, key)
-    token = stamps.stamp(signature.signature_value(made))
+    token = stamps.stamp_digest(signature.stamped_digest(made))
     return signature.assemble(frozen.pdf, frozen.byte_range, signature.embed_timestamp(made, token.der))
 
 
@@ -256,7 +256,7 @@ def test_freezing_and_assembling_again_gives_the_same_bytes(pki: Pki) -> None:
         assert frozen.sha256 == hashlib.sha256(frozen.pdf).hexdigest()
         made = signature.sign(frozen.digest, key)
         assert made == signature.sign(frozen.digest, key)
-        token = pki.stamps.stamp(signature.signature_value(made)).der
+        token = pki.stamps.stamp_digest(signature.stamped_digest(made)).der
         first, again = (
             signature.assemble(frozen.pdf, frozen.byte_range, signature.embed_timestamp(made, token))
             for _ in range(2)
@@ -315,7 +315,7 @@ def test_the_reserved_place_is_enough_and_not_wasteful(pki: Pki, name: str) -> N
     key = pki.ring.key(name)
     for number in range(20):
         made = signature.sign(hashlib.sha256(bytes([number])).digest(), key)
-        token = pki.stamps.stamp(signature.signature_value(made)).der
+        token = pki.stamps.stamp_digest(signature.stamped_digest(made)).der
         spare = signature.reserved_size(key, len(token)) - len(signature.embed_timestamp(made, token))
         assert 0 <= spare < 64
 
@@ -393,13 +393,13 @@ def test_a_pdf_that_cannot_take_the_field_is_refused(pki: Pki) -> None:
 def test_what_is_no_signature_is_called_so(pki: Pki) -> None:
     for wrong in (b"", b"<html>", b"\x30\x00", cms.ContentInfo({"content_type": "data"}).dump()):
         with pytest.raises(SignatureRefused, check=lambda problem: problem.code == "NOT_CMS"):
-            signature.signature_value(wrong)
+            signature.stamped_digest(wrong)
 
 
 def test_later_tokens_stand_beside_the_first(pki: Pki) -> None:
     made = signature.sign(bytes(32), pki.ring.key("p256"))
-    tokens = [pki.stamps.stamp(signature.signature_value(made)).der for _ in range(2)]
+    tokens = [pki.stamps.stamp_digest(signature.stamped_digest(made)).der for _ in range(2)]
     both = signature.embed_timestamp(signature.embed_timestamp(made, tokens[0]), tokens[1])
     (signer_info,) = cms.ContentInfo.load(both, strict=True)["content"]["signer_infos"]
     assert sorted(each["values"][0].dump() for each in signer_info["unsigned_attrs"]) == sorted(tokens)
-    assert signature.signature_value(both) == signature.signature_value(made)
+    assert signature.stamped_digest(both) == signature.stamped_digest(made)

@@ -33,6 +33,7 @@ from tests.keys.certificates import DAY, NOW, certificate, p256, root
 from tests.keys.serving import serving
 
 DATA = b"nilai tanda tangan"
+IMPRINT = hashlib.sha256(DATA).digest()
 TIME_STAMPING = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True)
 
 
@@ -132,7 +133,7 @@ def test_an_honest_token_is_believed(pki: Pki) -> None:
 
     stamps = authority(pki, transport)
     for _ in range(2):  # the second time the path is remembered
-        token = stamps.stamp(DATA)
+        token = stamps.stamp_digest(IMPRINT)
         assert token.time == NOW
         parsed = cms.ContentInfo.load(token.der, strict=True)["content"]
         info = tsp.TSTInfo.load(bytes(parsed["encap_content_info"]["content"])).native
@@ -169,7 +170,7 @@ def test_a_token_about_something_else_is_refused(
     pki: Pki, lie: Callable[[dict[str, object]], dict[str, object]]
 ) -> None:
     with refused("TSA_INVALID"):
-        authority(pki, answers(pki.tsa, change=lie)).stamp(DATA)
+        authority(pki, answers(pki.tsa, change=lie)).stamp_digest(IMPRINT)
 
 
 @pytest.mark.parametrize(
@@ -185,13 +186,13 @@ def test_a_token_about_something_else_is_refused(
 def test_a_time_far_from_our_clock_is_refused(pki: Pki, distance: timedelta) -> None:
     lie = changing(gen_time=NOW + distance)
     with refused("TSA_TIME"):
-        authority(pki, answers(pki.tsa, change=lie)).stamp(DATA)
+        authority(pki, answers(pki.tsa, change=lie)).stamp_digest(IMPRINT)
 
 
 @pytest.mark.parametrize("distance", [timedelta(seconds=299), -timedelta(seconds=299)])
 def test_a_time_near_our_clock_is_believed(pki: Pki, distance: timedelta) -> None:
     near = changing(gen_time=NOW + distance)
-    assert authority(pki, answers(pki.tsa, change=near)).stamp(DATA).time == NOW + distance
+    assert authority(pki, answers(pki.tsa, change=near)).stamp_digest(IMPRINT).time == NOW + distance
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_a_time_near_our_clock_is_believed(pki: Pki, distance: timedelta) -> Non
 )
 def test_garbage_is_refused(pki: Pki, garbage: bytes) -> None:
     with refused("TSA_INVALID"):
-        authority(pki, says(garbage)).stamp(DATA)
+        authority(pki, says(garbage)).stamp_digest(IMPRINT)
 
 
 def test_a_changed_byte_never_yields_another_time_or_another_exception(pki: Pki) -> None:
@@ -225,7 +226,7 @@ def test_a_changed_byte_never_yields_another_time_or_another_exception(pki: Pki)
     outcomes: list[bool] = []
     for position in range(0, 1300, 7):
         try:
-            token = authority(pki, changed_at(position)).stamp(DATA)
+            token = authority(pki, changed_at(position)).stamp_digest(IMPRINT)
         except (TimestampRefused, TimestampUnavailable):
             outcomes.append(False)
         else:
@@ -238,24 +239,24 @@ def test_a_changed_byte_never_yields_another_time_or_another_exception(pki: Pki)
 def test_a_broken_signature_is_refused(pki: Pki) -> None:
     stranger = tsa_key(pki.root, TIME_STAMPING)
     with refused("TSA_INVALID", "broken signature"):
-        authority(pki, answers(pki.tsa, signature=stranger.sign)).stamp(DATA)
+        authority(pki, answers(pki.tsa, signature=stranger.sign)).stamp_digest(IMPRINT)
 
 
 def test_a_digest_of_something_else_is_refused(pki: Pki) -> None:
     with refused("TSA_INVALID", "changed after signing"):
-        authority(pki, answers(pki.tsa, digest=bytes(32))).stamp(DATA)
+        authority(pki, answers(pki.tsa, digest=bytes(32))).stamp_digest(IMPRINT)
 
 
 def test_content_that_is_no_time_stamp_is_refused(pki: Pki) -> None:
     for kinds in ({"content_type": ID_DATA}, {"attribute_type": ID_DATA}):
         with refused("TSA_INVALID", "does not hold|signs something else"):
-            authority(pki, answers(pki.tsa, **kinds)).stamp(DATA)
+            authority(pki, answers(pki.tsa, **kinds)).stamp_digest(IMPRINT)
 
 
 def test_a_missing_certificate_is_refused(pki: Pki) -> None:
     for given in ((), (pki.root.certificate,)):
         with refused("TSA_INVALID", "lacks the certificate"):
-            authority(pki, answers(pki.tsa, certificates=given)).stamp(DATA)
+            authority(pki, answers(pki.tsa, certificates=given)).stamp_digest(IMPRINT)
 
 
 def test_an_exchanged_certificate_is_refused(pki: Pki) -> None:
@@ -264,7 +265,7 @@ def test_an_exchanged_certificate_is_refused(pki: Pki) -> None:
     both = (twin, pki.tsa.certificate)
     for given in ((pki.tsa.certificate,), both):
         with refused("TSA_INVALID", "lacks the certificate|two different signers"):
-            authority(pki, answers(pki.tsa, named=twin, certificates=given)).stamp(DATA)
+            authority(pki, answers(pki.tsa, named=twin, certificates=given)).stamp_digest(IMPRINT)
 
 
 def test_two_signers_are_refused(pki: Pki) -> None:
@@ -280,7 +281,7 @@ def test_two_signers_are_refused(pki: Pki) -> None:
         return encoded
 
     with refused("TSA_INVALID", "exactly one signer"):
-        authority(pki, transport).stamp(DATA)
+        authority(pki, transport).stamp_digest(IMPRINT)
 
 
 CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
@@ -301,7 +302,7 @@ def test_a_certificate_for_other_purposes_is_refused(
 ) -> None:
     key = tsa_key(pki.root, *extensions)
     with refused("TSA_INVALID", "not made for time-stamps alone"):
-        authority(pki, answers(key)).stamp(DATA)
+        authority(pki, answers(key)).stamp_digest(IMPRINT)
 
 
 def test_a_self_made_authority_is_refused(pki: Pki) -> None:
@@ -310,7 +311,7 @@ def test_a_self_made_authority_is_refused(pki: Pki) -> None:
     stamps = authority(pki, answers(key))
     for _ in range(2):
         with refused("TSA_INVALID", "do not trust"):
-            stamps.stamp(DATA)
+            stamps.stamp_digest(IMPRINT)
 
 
 def test_an_authority_whose_certificate_has_expired_is_refused(pki: Pki) -> None:
@@ -318,7 +319,7 @@ def test_an_authority_whose_certificate_has_expired_is_refused(pki: Pki) -> None
     key = tsa_key(pki.root, TIME_STAMPING, ends=NOW + 9 * DAY)
     later = changing(gen_time=at)
     with refused("TSA_INVALID", "no longer"):
-        authority(pki, answers(key, change=later), at).stamp(DATA)
+        authority(pki, answers(key, change=later), at).stamp_digest(IMPRINT)
 
 
 def test_a_remembered_path_does_not_outlive_its_certificates(pki: Pki) -> None:
@@ -328,26 +329,26 @@ def test_a_remembered_path_does_not_outlive_its_certificates(pki: Pki) -> None:
         [pki.root.certificate],
         clock=lambda: now[0],
     )
-    assert stamps.stamp(DATA).time == NOW
+    assert stamps.stamp_digest(IMPRINT).time == NOW
     now[0] = NOW + 2 * DAY  # the authority's certificate ends after one day
     with refused("TSA_INVALID", "no longer"):
-        stamps.stamp(DATA)
+        stamps.stamp_digest(IMPRINT)
 
 
 def test_a_rejection_is_told_from_a_failure_of_the_moment(pki: Pki) -> None:
     for failure in ("bad_alg", "unaccepted_policy"):
         answer = status(status="rejection", fail_info={failure})
         with refused("TSA_INVALID") as caught:
-            authority(pki, says(answer)).stamp(DATA)
+            authority(pki, says(answer)).stamp_digest(IMPRINT)
         assert failure in caught.value.message
     for failure in ("time_not_available", "system_failure"):
         answer = status(status="rejection", fail_info={failure})
         with pytest.raises(TimestampUnavailable):
-            authority(pki, says(answer)).stamp(DATA)
+            authority(pki, says(answer)).stamp_digest(IMPRINT)
     with refused("TSA_INVALID"):
-        authority(pki, says(status(status="waiting"))).stamp(DATA)
+        authority(pki, says(status(status="waiting"))).stamp_digest(IMPRINT)
     with refused("TSA_INVALID"):
-        authority(pki, says(status(status="granted"))).stamp(DATA)
+        authority(pki, says(status(status="granted"))).stamp_digest(IMPRINT)
 
 
 def test_a_token_beside_a_rejection_is_not_used(pki: Pki) -> None:
@@ -356,13 +357,13 @@ def test_a_token_beside_a_rejection_is_not_used(pki: Pki) -> None:
         return element(0x30, tsp.PKIStatusInfo({"status": "rejection"}).dump(), token)
 
     with refused("TSA_INVALID"):
-        authority(pki, transport).stamp(DATA)
+        authority(pki, transport).stamp_digest(IMPRINT)
 
 
 def test_a_token_larger_than_its_place_is_refused(pki: Pki) -> None:
     stamps = TimeStampAuthority(answers(pki.tsa), [pki.root.certificate], clock=lambda: NOW, token_size=500)
     with refused("TSA_INVALID", "larger than the room"):
-        stamps.stamp(DATA)
+        stamps.stamp_digest(IMPRINT)
 
 
 @contextmanager
@@ -441,10 +442,10 @@ def test_the_development_authority_is_believed_over_http(tmp_path: Path) -> None
     ring = DevelopmentKeyRing.open(tmp_path)
     with serving(server(tmp_path, "127.0.0.1", 0)) as url:
         stamps = TimeStampAuthority(http_transport(url, 5), ring.anchors(), clock=lambda: datetime.now(UTC))
-        token = stamps.stamp(DATA)
+        token = stamps.stamp_digest(IMPRINT)
     assert len(token.der) < stamps.token_size
     assert abs(token.time - datetime.now(UTC)) < timedelta(seconds=10)
     own = DevelopmentTimeStampAuthority(ring.timestamp_key())
     stranger = tsa_key(root(), TIME_STAMPING).chain[0]
     with refused("TSA_INVALID"):
-        TimeStampAuthority(own.respond, [stranger], clock=lambda: datetime.now(UTC)).stamp(DATA)
+        TimeStampAuthority(own.respond, [stranger], clock=lambda: datetime.now(UTC)).stamp_digest(IMPRINT)

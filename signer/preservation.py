@@ -1,0 +1,134 @@
+"""Beyond B-T: validation data and document time-stamps, at issue and again before what proves them ends.
+
+ETSI EN 319 142-1, 5.4 and 6.3. What is gathered is persisted before it is used (`storage.preservation`), and
+the file is made of it by the pure functions of `signer.levels`, so that a retry makes the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from signer.levels import (
+    ValidationData,
+    add_validation_data,
+    freeze_document_timestamp,
+    needed_evidence,
+    proof_ends,
+    signed_data_of,
+)
+from signer.signature import assemble
+from storage import preservation
+from storage.archive import final_key
+from storage.queue import Claim
+from storage.vocabulary import LEVELS
+from verifier.report import FileAnswer
+
+if TYPE_CHECKING:
+    from signer.cycle import Workshop
+
+# Before the certificate of the last time-stamp's authority ends: time enough for an outage of months.
+_MARGIN = timedelta(days=180)
+
+
+def with_validation_data(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, *, late: bool) -> bytes:
+    """The file with what proves that its certificates stood: signers', time-stamps', and all above them.
+
+    ``late`` says that the signatures' time is proven, so that an answer “revoked since” is proof, too.
+
+    Raises:
+        CertificateRevoked: a certificate was revoked, and not ``late``.
+        RevocationUnavailable: nobody can be asked now.
+    """
+    base = hashlib.sha256(pdf).hexdigest()
+    kept = preservation.read(workshop.register, held, ordinal)
+    if kept is not None and kept.base_sha256 == base:
+        return add_validation_data(pdf, ValidationData.from_bytes(kept.evidence))
+    links = needed_evidence(signed_data_of(pdf))
+    data = workshop.revocation.collect(links, accept_revoked=late)
+    more = needed_evidence((), responses=data.ocsps, others=data.certificates)
+    if more := tuple(link for link in more if link not in links):
+        data = data.joined(workshop.revocation.collect(more, accept_revoked=late))
+    preservation.record_evidence(workshop.register, held, ordinal, base, data.to_bytes())
+    return add_validation_data(pdf, data)
+
+
+def with_document_timestamp(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int) -> bytes:
+    """The file, to which `with_validation_data` has added, under a document time-stamp.
+
+    Raises:
+        TimestampUnavailable, TimestampRefused: no authority gives a token that we believe.
+    """
+    frozen = freeze_document_timestamp(pdf, workshop.timestamps.token_size)
+    kept = preservation.read(workshop.register, held, ordinal)
+    digest = frozen.digest.hex()
+    token = kept.token if kept is not None and kept.digest == digest else None
+    if token is None:
+        made = workshop.timestamps.stamp_digest(frozen.digest)
+        preservation.record_token(workshop.register, held, ordinal, digest, made.der, made.time, made.until)
+        token = made.der
+    return assemble(frozen.pdf, frozen.byte_range, token)
+
+
+def reached(answer: FileAnswer) -> str:
+    """The level that all signatures of a file have, or the lowest; document time-stamps aside."""
+    levels = [each.level for each in answer.signatures if each.kind != "document_timestamp"]
+    return min(levels, key=lambda level: LEVELS.index(level) if level in LEVELS else -1)
+
+
+def is_below(level: str, promised: str) -> bool:
+    """Whether a level is lower than the promised one."""
+    return level not in LEVELS or LEVELS.index(level) < LEVELS.index(promised)
+
+
+def when_due(pdf: bytes, promised: str, level: str) -> datetime | None:
+    """When a file of that level has to be extended: at once where less than promised was reached.
+
+    Otherwise before the certificate of the authority that stamped it last ends; never where no proof is kept.
+    """
+    if is_below(level, promised):
+        return datetime.now(UTC)
+    if is_below(promised, "PAdES-B-LT"):
+        return None
+    return proof_ends(signed_data_of(pdf)) - _MARGIN
+
+
+def extend(workshop: Workshop, held: Claim) -> None:
+    """Raise the claimed document's file to the promised level, or renew its proof; see `preservation`.
+
+    Raises:
+        FenceLost: another worker took over; nothing more was written.
+        Unavailable: a part is down; the present file stays.
+        AbsahError: the file cannot be extended as it is; a human has to look at it.
+    """
+    from signer.cycle import SelfCheckFailed, check_file
+
+    register, archive = workshop.register, workshop.archive
+    present = preservation.read_extension(register, held)
+    pdf = archive.read(final_key(held.agency_id, present.sha256))
+    if hashlib.sha256(pdf).hexdigest() != present.sha256:
+        raise SelfCheckFailed("The archive returned other bytes than were issued.", code="ARCHIVE_CORRUPT")
+    raising = is_below(present.reached, present.level)
+    longer = with_validation_data(workshop, held, pdf, present.ordinal, late=True)
+    if not raising or present.reached == "PAdES-B-B" or present.level == "PAdES-B-LTA":
+        longer = with_document_timestamp(workshop, held, longer, present.ordinal)
+    answer = check_file(workshop, longer, signatures=present.slots)
+    level = reached(answer)
+    if is_below(level, present.level):
+        raise SelfCheckFailed(f"The extended file reaches {level} only.")
+    sha256 = hashlib.sha256(longer).hexdigest()
+    key = final_key(held.agency_id, sha256)
+    archive.put_once(key, longer, retain_until=present.retain_until)
+    if archive.read(key) != longer:
+        raise SelfCheckFailed("The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT")
+    preservation.record_file(
+        register,
+        held,
+        sha256=sha256,
+        size=len(longer),
+        level=level,
+        reason="raised" if raising else "renewed",
+        byte_range_digest=answer.byte_range_digests[-1],
+        extend_at=when_due(longer, present.level, level),
+    )
