@@ -161,7 +161,7 @@ class Token:
             try:
                 return self._call_once(work)
             except pkcs11.PKCS11Error as error:
-                log.warning("token.reopened", error=type(error).__name__)
+                log.warning("token.lost", error=type(error).__name__)
             try:
                 return self._call_once(work)
             except pkcs11.NoSuchKey as error:
