@@ -20,7 +20,7 @@ from keys.ring import KeyList
 from keys.software import PSS, PrivateKey, SoftwareKey
 from storage.vocabulary import Misconfigured, Unavailable
 from tests.keys.certificates import certificate, p256, root, rsa_key
-from tests.keys.softhsm import SoftHsm
+from tests.keys.softhsm import PIN, SoftHsm
 from tests.keys.test_software import refused
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +133,17 @@ def test_a_certificate_that_must_not_sign_is_refused(hsm: SoftHsm, authority: So
     hsm.add("kadis", private, certificate(private, issuer=authority, usage=("key_agreement",)))
     with refused("KEY_USAGE"):
         listed(hsm, 'label = "kadis"').sign(b"isi")
+
+
+def test_a_key_that_asks_for_the_pin_each_time_is_refused(hsm: SoftHsm) -> None:
+    with pkcs11.lib(str(hsm.module)).get_token(token_label=hsm.label).open(rw=True, user_pin=PIN) as session:
+        session.generate_keypair(
+            pkcs11.KeyType.RSA, 2048, store=True, label="kadis",
+            private_template={pkcs11.Attribute.ALWAYS_AUTHENTICATE: True},
+        )  # fmt: skip
+    with refused("KEY_CAPABILITY") as caught:
+        listed(hsm, 'label = "kadis"').sign(b"isi")
+    assert "CKA_ALWAYS_AUTHENTICATE" in caught.value.message
 
 
 @pytest.mark.parametrize("loss", ["close_all_sessions", "finalize", "log_out"])
