@@ -155,6 +155,12 @@ class TokenKey:
 
     def _read_token(self, opened: OpenSession) -> _OnToken:
         private = self._private(opened)
+        if _asks_each_time(private):
+            raise KeyRefused(
+                f"Key “{self.id}” asks for the PIN before every signature (CKA_ALWAYS_AUTHENTICATE); make one"
+                " that one login opens.",
+                code="KEY_CAPABILITY",
+            )
         beside = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE, pkcs11.Attribute.ID: private.id}
         certificates = [each[pkcs11.Attribute.VALUE] for each in opened.session.get_objects(beside)]
         return _OnToken(certificates[0] if certificates else None, _public_on_token(opened, private))
@@ -186,6 +192,13 @@ def open_pkcs11(entry: Entry) -> TokenKey:
         chain_path=entry.path_or_none("chain"),
         algorithm=entry.text_or_none("algorithm"),
     )
+
+
+def _asks_each_time(private: Any) -> bool:
+    try:
+        return bool(private[pkcs11.Attribute.ALWAYS_AUTHENTICATE])
+    except pkcs11.AttributeTypeInvalid:
+        return False  # a token from before PKCS#11 2.20
 
 
 def _public_part(certificate: x509.Certificate) -> bytes | None:

@@ -39,6 +39,8 @@ _CANNOT_SIGN_SO = (
     pkcs11.KeyTypeInconsistent,
     pkcs11.KeySizeRange,
 )
+# The library has no class of its own for these two.
+_NOT_LOADED = _NOT_INITIALISED = pkcs11.PKCS11Error
 _WRONG_PIN_COUNTED = (
     pkcs11.TokenFlag.USER_PIN_COUNT_LOW
     | pkcs11.TokenFlag.USER_PIN_FINAL_TRY
@@ -98,27 +100,35 @@ class Module:
             Misconfigured: ``KEY_MODULE``, the module cannot be loaded.
             pkcs11.PKCS11Error: there is no such token now, or two.
         """
+        # Also where the module locks itself: to initialise it twice at a time is an error.
+        with self._lock:
+            try:
+                return self._search(label)
+            except pkcs11.NoSuchToken:
+                if any(token.in_use for token in self.tokens.values()):
+                    raise
+            except pkcs11.PKCS11Error as error:
+                if type(error) is not _NOT_INITIALISED:
+                    raise
+            # Somebody finalized the module, or it knows only the tokens of when it was initialised.
+            with contextlib.suppress(pkcs11.PKCS11Error):
+                self._load().finalize()
+            return self._search(label)
+
+    def _search(self, label: str) -> pkcs11.Token:
+        found: pkcs11.Token = self._load().get_token(token_label=label)
+        return found
+
+    def _load(self) -> Any:
         try:
-            loaded = pkcs11.lib(str(self._path))
+            return pkcs11.lib(str(self._path))
         except pkcs11.PKCS11Error as error:
-            if type(error) is not pkcs11.PKCS11Error:
+            if type(error) is not _NOT_LOADED:
                 raise
             raise Misconfigured(
                 f"The PKCS#11 module {self._path} cannot be loaded; check the path in the key list.",
                 code="KEY_MODULE",
             ) from error
-        try:
-            return loaded.get_token(token_label=label)
-        except pkcs11.NoSuchToken:
-            if any(token.in_use for token in self.tokens.values()):
-                raise
-        except pkcs11.PKCS11Error as error:
-            if type(error) is not pkcs11.PKCS11Error:
-                raise
-        # Somebody finalized the module, or it knows the tokens that were there when it was initialised.
-        with contextlib.suppress(pkcs11.PKCS11Error):
-            loaded.finalize()
-        return pkcs11.lib(str(self._path)).get_token(token_label=label)
 
 
 class Token:
@@ -161,7 +171,7 @@ class Token:
             try:
                 return self._call_once(work)
             except pkcs11.PKCS11Error as error:
-                log.warning("token.reopened", error=type(error).__name__)
+                log.warning("token.lost", error=type(error).__name__)
             try:
                 return self._call_once(work)
             except pkcs11.NoSuchKey as error:

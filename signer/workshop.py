@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from keys.development import DevelopmentKeyRing
-from keys.provider import KeyRing
+from keys.provider import KeyRefused, KeyRing
 from keys.revocation_server import DevelopmentOcspResponder
 from keys.ring import KeyList
 from keys.software import usable
@@ -120,7 +120,8 @@ def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRin
     """The signing keys: those of the list, else the development PKI, which production refuses.
 
     Each key is looked at now, because the first document, or the check of a finished one, would find only
-    after a number was used what is wrong. A device that is away stops nothing: its documents wait.
+    after a number was used what is wrong. A device that is away stops nothing: its documents wait. Nor does
+    a refused PIN, or else whoever supervises the worker would start it again and again until the token locks.
 
     Raises:
         Misconfigured: none is configured, or no anchor vouches for one of the list.
@@ -133,6 +134,10 @@ def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRin
                 _look_at(ring, key_id, settings, anchors)
             except Unavailable as error:
                 log.warning("key.away", key=key_id, code=error.code)
+            except KeyRefused as error:
+                if error.code != "KEY_PIN":
+                    raise
+                log.error("key.refused", key=key_id, code=error.code, message=error.message)
         return ring
     if not settings.development:
         raise Misconfigured("In production ABSAH_KEYS_FILE has to list the signing keys.")

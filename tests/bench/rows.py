@@ -26,6 +26,9 @@ from pyhanko.sign.signers import SimpleSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from keys.development import DevelopmentKeyRing, OfficerSubject, create
+from keys.provider import SigningKey
+from keys.ring import KeyList
+from keys.software import SoftwareKey
 from signer import signature
 from signer.composition import compose
 from signer.parts import open_desk
@@ -42,6 +45,7 @@ from tests.bench import load, peers
 from tests.bench.row import Row
 from tests.bench.signing import Signing
 from tests.bench.verifying import Verifying
+from tests.keys import softhsm
 from tests.office import Office, make_office
 
 _AGENCY = "dpmptsp-contoh"
@@ -82,6 +86,7 @@ class Bench:
             "sign P-256": lambda name: self._sign(name, "p256"),
             "sign RSA-2048": lambda name: self._sign(name, "rsa2048"),
             "sign RSA-3072": lambda name: self._sign(name, "rsa3072"),
+            "sign RSA-2048, SoftHSM2": self._sign_on_token,
             **signing.measures(),
             "issue, one worker": self._issue,
             "look-ups by code": self._look_ups,
@@ -114,20 +119,47 @@ class Bench:
 
     def _sign(self, name: str, algorithm: Any) -> Row:
         pdf = self._office.desk.renderer.render(self._page())
+        key = self._software_key(algorithm)
+        peer = self._simple_signer(key)
+        ours = self._signing(pdf, key)
+        return self._interleave(name, ours, "pyHanko SimpleSigner", lambda: peers.sign(pdf.pdf, peer))
+
+    def _sign_on_token(self, name: str) -> Row | None:
+        """The same key behind PKCS#11 and in our process; the difference is what the token costs."""
+        modules = softhsm.installed()
+        if not modules:
+            return None
+        pdf = self._office.desk.renderer.render(self._page())
+        key = self._software_key("rsa2048")
+        folder = self._folder / "softhsm"
+        folder.mkdir()
+        os.environ["SOFTHSM2_CONF"] = str(softhsm.make_place(folder))
+        token = softhsm.make_token(folder, modules["p11-kit"])
+        token.add("bench", key.private, key.certificate)
+        (folder / "keys.toml").write_text(token.entry("bench", 'label = "bench"'))
+        on_token = KeyList.open(folder / "keys.toml").key("bench")
+        assert on_token.capability == "raw"
+        return self._interleave(
+            name, self._signing(pdf, on_token), "the same key in software", self._signing(pdf, key)
+        )
+
+    def _software_key(self, algorithm: Any) -> SoftwareKey:
         folder = self._folder / algorithm
         create(folder, [OfficerSubject("bench", "Bench", "Bench", "Bench", algorithm)])
-        key = DevelopmentKeyRing.open(folder).key("bench")
-        field = signature.SignatureField.over(pdf.boxes[0], "Tanda tangan")
-        peer = self._simple_signer(key)
+        return DevelopmentKeyRing.open(folder).key("bench")
 
-        def ours() -> None:
+    @staticmethod
+    def _signing(pdf: Any, key: SigningKey) -> Callable[[], None]:
+        field = signature.SignatureField.over(pdf.boxes[0], "Tanda tangan")
+
+        def sign() -> None:
             frozen = signature.freeze(
                 pdf.pdf, fields=(field,), slot=1, certify=True, signer_name="Bench", reason="", location="",
                 at=datetime.now(UTC), reserved=signature.reserved_size(key, 0),
             )  # fmt: skip
             signature.assemble(frozen.pdf, frozen.byte_range, signature.sign(frozen.digest, key))
 
-        return self._interleave(name, ours, "pyHanko SimpleSigner", lambda: peers.sign(pdf.pdf, peer))
+        return sign
 
     def _issue(self, name: str) -> Row:
         """Documents from request to ISSUED, time-stamped, self-checked, archived; against bare signed PDFs.

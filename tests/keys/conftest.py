@@ -6,20 +6,16 @@ from pathlib import Path
 import pytest
 
 from keys import pkcs11_token
-from tests.keys.softhsm import SoftHsm, make_token, modules
+from tests.keys.softhsm import SoftHsm, make_place, make_token, modules
 
 
 @pytest.fixture(scope="session")
 def hsm_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     """The PKCS#11 modules, with a place for tokens that is this session's own."""
     found = modules()
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(
-        f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
-    )
+    configuration = make_place(tmp_path_factory.mktemp("softhsm"))
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
+        environment.setenv("SOFTHSM2_CONF", str(configuration))
         yield found
 
 

@@ -123,15 +123,33 @@ class SoftHsm:
         return ctypes.CFUNCTYPE(ctypes.c_ulong)(table[1 + function])(*arguments)
 
 
+def installed() -> dict[str, Path]:
+    """The modules that are there: SoftHSM2 itself, and p11-kit in front of it; none where one is missing."""
+    found = {
+        name: Path(each)
+        for name, candidates in (("direct", _DIRECT), ("p11-kit", _THREADED))
+        for each in candidates
+        if Path(each).exists()
+    }
+    return found if len(found) == 2 and shutil.which("softhsm2-util") else {}
+
+
 def modules() -> dict[str, Path]:
-    """SoftHSM2 itself, and p11-kit in front of it."""
-    found = {}
-    for name, candidates in (("direct", _DIRECT), ("p11-kit", _THREADED)):
-        paths = [Path(each) for each in candidates if Path(each).exists()]
-        if not paths or shutil.which("softhsm2-util") is None:
-            missing("SoftHSM2", "apt install softhsm2 libp11-kit0")
-        found[name] = paths[0]
+    """As `installed`, for a test that needs them."""
+    found = installed()
+    if not found:
+        missing("SoftHSM2", "apt install softhsm2 libp11-kit0")
     return found
+
+
+def make_place(folder: Path) -> Path:
+    """A place for tokens in that folder; returns what SOFTHSM2_CONF has to name."""
+    (folder / "tokens").mkdir()
+    configuration = folder / "softhsm2.conf"
+    configuration.write_text(
+        f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
+    )
+    return configuration
 
 
 def make_token(folder: Path, module: Path, pin: str = PIN) -> SoftHsm:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import pkcs11
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,12 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys import pkcs11_token
+from keys.pkcs11_token import OpenSession, token_of
 from keys.provider import SigningKey
 from keys.ring import KeyList
 from keys.software import PSS, PrivateKey, SoftwareKey
 from storage.vocabulary import Misconfigured, Unavailable
 from tests.keys.certificates import certificate, p256, root, rsa_key
-from tests.keys.softhsm import SoftHsm
+from tests.keys.softhsm import PIN, SoftHsm
 from tests.keys.test_software import refused
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +135,17 @@ def test_a_certificate_that_must_not_sign_is_refused(hsm: SoftHsm, authority: So
         listed(hsm, 'label = "kadis"').sign(b"isi")
 
 
+def test_a_key_that_asks_for_the_pin_each_time_is_refused(hsm: SoftHsm) -> None:
+    with pkcs11.lib(str(hsm.module)).get_token(token_label=hsm.label).open(rw=True, user_pin=PIN) as session:
+        session.generate_keypair(
+            pkcs11.KeyType.RSA, 2048, store=True, label="kadis",
+            private_template={pkcs11.Attribute.ALWAYS_AUTHENTICATE: True},
+        )  # fmt: skip
+    with refused("KEY_CAPABILITY") as caught:
+        listed(hsm, 'label = "kadis"').sign(b"isi")
+    assert "CKA_ALWAYS_AUTHENTICATE" in caught.value.message
+
+
 @pytest.mark.parametrize("loss", ["close_all_sessions", "finalize", "log_out"])
 def test_lost_sessions_are_opened_anew_once(hsm: SoftHsm, authority: SoftwareKey, loss: str) -> None:
     private = rsa_key(2048)
@@ -143,6 +156,19 @@ def test_lost_sessions_are_opened_anew_once(hsm: SoftHsm, authority: SoftwareKey
         check(own, "rsa-pkcs1-sha256", key.sign(b"isi"), b"isi")
         getattr(hsm, loss)()
     check(own, "rsa-pkcs1-sha256", key.sign(b"isi"), b"isi")
+
+
+def test_what_fails_after_the_sessions_were_opened_anew_is_not_tried_again(hsm: SoftHsm) -> None:
+    token, tried = token_of(hsm.module, hsm.label, hsm.pin_file), []
+
+    def work(opened: OpenSession) -> None:
+        tried.append(opened)
+        raise pkcs11.SessionHandleInvalid
+
+    with pytest.raises(Unavailable, match="SessionHandleInvalid", check=has_code("KEY_DEVICE")):
+        token.call(work)
+    assert len(tried) == 2
+    assert tried[0] is not tried[1]
 
 
 def test_a_token_that_is_gone_makes_the_document_wait(hsm: SoftHsm, authority: SoftwareKey) -> None:
@@ -174,6 +200,42 @@ def test_a_wrong_pin_is_counted_once(hsm: SoftHsm, authority: SoftwareKey) -> No
         with refused("KEY_PIN"):
             key.sign(b"isi")
     assert not hsm.wrong_pin_counted()
+
+
+_ONE_LOGIN = """
+import sys
+from pathlib import Path
+from keys.provider import KeyRefused
+from keys.ring import KeyList
+key = KeyList.open(Path(sys.argv[1])).key("kadis")
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    key.sign(b"isi")
+except KeyRefused as refusal:
+    print(refusal.message)
+"""
+
+
+def test_of_workers_that_start_together_one_sends_the_wrong_pin(hsm: SoftHsm, authority: SoftwareKey) -> None:
+    private = p256()
+    hsm.add("kadis", private, certificate(private, issuer=authority))
+    hsm.pin_file.write_text("0000-0000")
+    (hsm.folder / "keys.toml").write_text(hsm.entry("kadis", 'label = "kadis"'))
+    command = [sys.executable, "-c", _ONE_LOGIN, str(hsm.folder / "keys.toml")]
+    workers = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for each in workers:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for each in workers:
+        assert each.stdin is not None
+        each.stdin.write("\n")
+        each.stdin.flush()
+    said = [each.communicate()[0] for each in workers]
+    assert sorted("has counted a wrong PIN" in each for each in said) == [False, True, True], said
 
 
 def test_after_a_login_by_hand_the_right_pin_opens_it(hsm: SoftHsm, authority: SoftwareKey) -> None:
