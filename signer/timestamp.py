@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import ClassVar
 
 import asn1crypto.x509
@@ -21,12 +22,14 @@ import httpx
 from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.general import find_unique_cms_attribute, match_issuer_serial
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
 from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator, SignatureValidationContext
 
+from keys.cms import element, object_identifier
 from storage.vocabulary import AbsahError, Unavailable
 
 REQUEST_TYPE = "application/timestamp-query"
@@ -37,6 +40,8 @@ TOKEN_SIZE = 8 * 1024
 TOLERANCE = timedelta(minutes=5)
 
 _MAXIMUM_REPLY = 64 * 1024
+_SEQUENCE, _OCTETS, _NULL = 0x30, 0x04, b"\x05\x00"
+_ID_SHA256 = object_identifier("2.16.840.1.101.3.4.2.1")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _HASHES = {"sha256", "sha384", "sha512"}
 # RFC 3161, 2.4.2: failures of the moment, not of our request.
@@ -168,7 +173,7 @@ class TimeStampAuthority:
         since, until = self._trusted.get(certificate, (_NEVER, _NEVER))
         if since <= at <= until:
             return
-        parsed = asn1crypto.x509.Certificate.load(certificate)
+        parsed = _parsed(certificate)
         _check_purpose(parsed)
         others = [asn1crypto.x509.Certificate.load(each) for each in certificates if each != certificate]
         context = ValidationContext(
@@ -237,15 +242,14 @@ def _read(reply: httpx.Response, deadline: float) -> bytes:
 
 
 def _request(imprint: bytes, nonce: int) -> bytes:
-    encoded: bytes = tsp.TimeStampReq(
-        {
-            "version": "v1",
-            "message_imprint": {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint},
-            "nonce": nonce,
-            "cert_req": True,
-        }
-    ).dump()
-    return encoded
+    """TimeStampReq (RFC 3161, 2.4.1) over a SHA-256, which asks for the certificates too."""
+    return element(
+        _SEQUENCE,
+        asn1.encode_der(1),
+        element(_SEQUENCE, element(_SEQUENCE, _ID_SHA256, _NULL), element(_OCTETS, imprint)),
+        asn1.encode_der(nonce),
+        asn1.encode_der(True),
+    )
 
 
 def _granted_token(response: bytes) -> cms.ContentInfo:
@@ -278,7 +282,7 @@ def _named_certificate(signer_info: cms.SignerInfo, certificates: Sequence[bytes
     expected = identifier["cert_hash"].native
     named = [each for each in certificates if hashlib.new(algorithm, each).digest() == expected]
     _require(len(named) == 1, "lacks the certificate that it names")
-    certificate = asn1crypto.x509.Certificate.load(named[0])
+    certificate = _parsed(named[0])
     identity = signer_info["sid"]
     if identity.name == "subject_key_identifier":
         _require(identity.chosen.native == certificate.key_identifier, "names two different signers")
@@ -309,7 +313,7 @@ def _check_signature(
         DefaultSignatureValidator().validate_signature(
             signer_info["signature"].native,
             signed,
-            asn1crypto.x509.Certificate.load(certificate).public_key,
+            _parsed(certificate).public_key,
             signature_algorithm,
             SignatureValidationContext(contextual_md_algorithm=digest_algorithm, prehashed=False),
         )
@@ -335,6 +339,12 @@ def _check_purpose(certificate: asn1crypto.x509.Certificate) -> None:
 def _require(holds: object, otherwise: str) -> None:
     if not holds:
         raise TimestampRefused(f"The time-stamp {otherwise}.")
+
+
+# An authority signs with the same certificate for years.
+@lru_cache(maxsize=64)
+def _parsed(certificate: bytes) -> asn1crypto.x509.Certificate:
+    return asn1crypto.x509.Certificate.load(certificate)
 
 
 def _reparsed(certificate: x509.Certificate) -> asn1crypto.x509.Certificate:
