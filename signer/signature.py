@@ -278,6 +278,8 @@ def _add_fields(revision: Revision, fields: Sequence[SignatureField]) -> dict[st
     document, catalog = revision.document, revision.catalog
     tree = revision.edit_inside(catalog, "StructTreeRoot")
     top = document.resolve(tree["K"])[0]
+    if not isinstance(top, Reference):
+        raise KeyError("a document element of its own")
     elements = revision.edit_inside(revision.edit(top), "K")
     parents = revision.edit_inside(revision.edit_inside(tree, "ParentTree"), "Nums")
     next_key = tree["ParentTreeNextKey"]
