@@ -21,16 +21,16 @@ import asn1crypto.x509
 import httpx
 from asn1crypto import cms, core, tsp
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.general import find_unique_cms_attribute, match_issuer_serial
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
-from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator, SignatureValidationContext
 
 from keys.cms import element, object_identifier
 from storage.vocabulary import AbsahError, Unavailable
+from verifier.algorithms import Message, check_signature, read_mechanism
+from verifier.ber import read_whole
 
 REQUEST_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
@@ -295,13 +295,8 @@ def _check_signature(
     signer_info: cms.SignerInfo, signed: bytes, certificate: bytes, encapsulated: bytes
 ) -> None:
     digest_algorithm = signer_info["digest_algorithm"]["algorithm"].native
-    signature_algorithm = signer_info["signature_algorithm"]
     attributes = signer_info["signed_attrs"]
-    try:
-        signed_hash = signature_algorithm.hash_algo
-    except ValueError:  # plain rsaEncryption leaves the hash to the digest algorithm (RFC 3370, 3.2)
-        signed_hash = digest_algorithm
-    _require({digest_algorithm, signed_hash} <= _HASHES, "is signed with an outdated hash")
+    _require(digest_algorithm in _HASHES, "is signed with an outdated hash")
     _require(
         find_unique_cms_attribute(attributes, "content_type").native == "tst_info", "signs something else"
     )
@@ -309,16 +304,15 @@ def _check_signature(
     _require(
         find_unique_cms_attribute(attributes, "message_digest").native == digest, "was changed after signing"
     )
-    try:
-        DefaultSignatureValidator().validate_signature(
-            signer_info["signature"].native,
-            signed,
-            _parsed(certificate).public_key,
-            signature_algorithm,
-            SignatureValidationContext(contextual_md_algorithm=digest_algorithm, prehashed=False),
-        )
-    except InvalidSignature as problem:
-        raise TimestampRefused("The time-stamp has a broken signature.") from problem
+    used = check_signature(
+        _parsed(certificate).public_key.dump(),
+        read_mechanism(read_whole(signer_info["signature_algorithm"].dump())),
+        signer_info["signature"].native,
+        Message(signed),
+        digest_algorithm,  # plain rsaEncryption leaves the hash to it (RFC 3370, 3.2)
+    )
+    _require(used is not None, "has a broken signature")
+    _require(used in _HASHES, "is signed with an outdated hash")
 
 
 def _check_purpose(certificate: asn1crypto.x509.Certificate) -> None:
