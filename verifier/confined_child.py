@@ -125,12 +125,13 @@ def _read_at(descriptor: int, size: int, start: int) -> bytes:
 
 def load_libraries(*, scans: bool) -> None:
     """Import all that a child needs, since it cannot open a file; ``scans`` also what reads pictures."""
-    from verifier import by_file, page_pictures, picture_stream, preload, scan
+    from verifier import by_file, font_codes, page_pictures, picture_stream, preload, scan
 
     preload.load_lazy_modules()
     if scans:
         scan.preload()
         page_pictures.preload()
+        font_codes.preload()
     _ = by_file, picture_stream
 
 
