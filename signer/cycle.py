@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from keys.provider import KeyRefused, KeyRing, SigningKey
+from keys.provider import Key, KeyRefused, KeyRing, SigningKey
 from keys.software import usable
-from signer import signature
+from signer import key_rules, signature
 from signer.composition import compose_document
 from signer.preservation import (
     is_below,
@@ -31,6 +31,7 @@ from storage import queue, steps
 from storage.archive import Archive, final_key, staging_key
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot, read_document
+from storage.records import day_in
 from storage.register import Register
 from storage.vocabulary import AbsahError, DocumentState
 from templates.catalogue import Catalogue
@@ -130,8 +131,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
                 queue.wait_for_approval(workshop.register, held)
                 return
             key = _key(workshop, slot)
-            usable(key, datetime.now(UTC))
-            workshop.revocation.refuse_revoked((key.certificate, *key.chain))
+            _check_key(workshop, document, key)
             frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
             digest = signature.covered_digest(frozen_pdf, so_far.byte_range)
             frozen_sha256 = hashlib.sha256(frozen_pdf).hexdigest()
@@ -144,6 +144,9 @@ def issue(workshop: Workshop, claim: Claim) -> None:
         if held.state == DocumentState.SIGNED:
             assert so_far.cms is not None  # noqa: S101 - SIGNED means that step 4 persisted it
             token = _stamp(workshop, document, so_far.cms)
+            if token is not None:
+                # A permit may outlive the certificate, but not begin after it.
+                usable(workshop.keys.key(slot.key_id), token.time)
             held = steps.record_token(workshop.register, held, slot.ordinal, token)
             so_far = replace(so_far, token=token.der if token is not None else None)
         gathered[slot.ordinal] = so_far
@@ -254,6 +257,17 @@ def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
     if gathered.token is not None:
         cms = signature.embed_timestamp(cms, gathered.token)
     return signature.assemble(frozen_pdf, gathered.byte_range, cms)
+
+
+def _check_key(workshop: Workshop, document: Document, key: Key) -> None:
+    """Before each use: certificates end and are revoked, and officers change, while a worker runs."""
+    now = datetime.now(UTC)
+    usable(key, now)
+    workshop.revocation.refuse_revoked((key.certificate, *key.chain))
+    key_rules.require(
+        workshop.register.engine, key, document.agency.id, document.type, day_in(document.zone, now),
+        development=workshop.development,
+    )  # fmt: skip
 
 
 def _stamp(workshop: Workshop, document: Document, cms: bytes) -> Token | None:

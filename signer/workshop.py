@@ -12,11 +12,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.development import DevelopmentKeyRing
-from keys.provider import KeyRefused, KeyRing
+from keys.provider import KeyRefused
 from keys.revocation_server import DevelopmentOcspResponder
 from keys.ring import KeyList
 from keys.software import usable
 from keys.timestamp_server import DevelopmentTimeStampAuthority
+from signer import key_rules
 from signer.cycle import Workshop
 from signer.parts import open_archive, open_catalogue, open_register, read_trust
 from signer.revocation import Revocation, over_http
@@ -43,12 +44,15 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
     catalogue = open_catalogue(settings)
     register = open_register(settings)
 
+    ring = open_keys(settings, anchors)
+    key_rules.note_all(register.engine, ring, ring.key)
+
     return Workshop(
         register=register,
         archive=open_archive(settings),
         catalogue=catalogue,
         renderer=Renderer(catalogue),
-        keys=open_keys(settings, anchors),
+        keys=ring,
         timestamps=_open_timestamps(settings, register, anchors, transport),
         revocation=_open_revocation(settings, register),
         anchors=tuple(each.public_bytes(Encoding.DER) for each in anchors),
@@ -119,7 +123,7 @@ def _open_revocation(settings: Settings, register: Register) -> Revocation:
     return Revocation(register.engine, ask, responders=(*responders, _DEVELOPMENT_RESPONDER))
 
 
-def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRing:
+def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyList | DevelopmentKeyRing:
     """The signing keys: those of the list, else the development PKI, which production refuses.
 
     Each key is looked at now, because the first document, or the check of a finished one, would find only

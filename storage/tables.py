@@ -349,6 +349,32 @@ audit_event = Table(
     Column("chain_sha256", String(64)),
 )
 
+signing_key = Table(
+    "signing_key",
+    metadata,
+    # Every key that a worker has opened, or that somebody has registered; never key material.
+    Column("id", String(80), primary_key=True),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),  # seen, active, retired
+    Column("human_cost", String(20), nullable=False, server_default="nothing"),
+    Column("development", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+key_permission = Table(
+    "key_permission",
+    metadata,
+    # Which key may sign which type for which agency, from when until when. A key of production signs only
+    # what stands here.
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("key_id", String(80), primary_key=True),
+    Column("type", String(80), primary_key=True),  # * for all types of the agency
+    Column("valid_from", Date, nullable=False),
+    Column("valid_until", Date),
+)
+
 revocation_answer = Table(
     "revocation_answer",
     metadata,
