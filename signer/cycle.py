@@ -35,7 +35,7 @@ from storage.records import day_in
 from storage.register import Register
 from storage.vocabulary import AbsahError, DocumentState
 from templates.catalogue import Catalogue
-from templates.render import Renderer
+from templates.render import Renderer, SlotBox
 from verifier.report import FileAnswer
 from verifier.words import finding_severity
 
@@ -227,12 +227,7 @@ def _freeze(
             compose_document(document_type, document, created=at, development=workshop.development)
         )
         base = rendered.pdf
-        fields = tuple(
-            signature.SignatureField.over(
-                box, f"Tanda tangan elektronik {document.slots[box.ordinal - 1].officer.office}"
-            )
-            for box in rendered.boxes
-        )
+        fields = _fields(document, rendered.boxes)
     return signature.freeze(
         base,
         fields=fields,
@@ -244,6 +239,24 @@ def _freeze(
         at=at,
         reserved=reserved,
     )
+
+
+_TOOLTIPS = {"signature": "Tanda tangan elektronik", "e_seal": "Segel elektronik", "initials": "Paraf"}
+
+
+def _fields(document: Document, boxes: Sequence[SlotBox]) -> tuple[signature.SignatureField, ...]:
+    """The fields of all slots, in the order of signing; initials have no place on the page."""
+    shown = {box.ordinal: box for box in boxes}
+    fields = []
+    for slot in document.slots:
+        tooltip = f"{_TOOLTIPS[slot.kind]} {slot.officer.office}"
+        box = shown.get(slot.ordinal)
+        fields.append(
+            signature.SignatureField.unseen(slot.ordinal, tooltip)
+            if box is None
+            else signature.SignatureField.over(box, tooltip)
+        )
+    return tuple(fields)
 
 
 def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:

@@ -57,6 +57,7 @@ SENTENCES: dict[str, str] = {
     "NIP_INVALID": "NIP terdiri atas 18 angka: tanggal lahir, mulai dinas, jenis kelamin, nomor urut.",
     "ORDINAL_IN_USE": "Pemegang punya dokumen berlaku dengan urutan ini; perbaiki, atau beri alasan.",
     # The request around the fields
+    "CAPACITY_NOT_ALLOWED": "Pejabat yang bertindak (a.n., Plt., Plh.) tidak boleh menandatangani jenis ini.",
     "UNKNOWN_TYPE": "Jenis dokumen ini tidak ada di sini; pilih jenis yang tersedia.",
     "TYPE_NOT_OFFERED": "Instansi ini tidak menerbitkan jenis dokumen tersebut.",
     "ALREADY_EXPIRED": "Masa berlakunya sudah habis; pilih tanggal yang berakhir di masa depan.",

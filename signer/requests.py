@@ -31,8 +31,8 @@ from storage.units import (
     officer_for_role,
     regency_of,
 )
-from storage.vocabulary import FieldProblem, InvalidRequest, ReasonClass
-from templates.catalogue import Catalogue, DocumentType
+from storage.vocabulary import Conflict, FieldProblem, InvalidRequest, ReasonClass
+from templates.catalogue import Catalogue, DocumentType, Slot
 from templates.render import Renderer
 
 # As long as every code, and always the same: its QR symbol is drawn once.
@@ -110,6 +110,8 @@ def accept(
         agency = get_unit(connection, client.agency_id)
         regency = regency_of(connection, agency)
         officers = tuple(officer_for_role(connection, agency.id, slot.role) for slot in document_type.slots)
+        for slot, officer in zip(document_type.slots, officers, strict=True):
+            _check_capacity(slot, officer)
         if request.overrides or replacement is not None:
             responsible = get_officer(connection, agency.id, responsible_officer(client, request.officer))
     if document_type.id not in agency.types:
@@ -169,6 +171,17 @@ def accept(
     )
     _render_for_trial(desk, document_type, new, agency, regency, officers)
     return desk.register.accept(agency, regency, client.id, idempotency_key, fingerprint, new)
+
+
+def _check_capacity(slot: Slot, officer: Officer) -> None:
+    """Who acts for another may not sign everything: the type says in which capacities it is signed."""
+    if officer.capacity not in slot.capacities:
+        allowed = ", ".join(each or "their own office" for each in slot.capacities)
+        raise Conflict(
+            f"The role “{slot.role}” is held in the capacity “{officer.capacity}”; this type is signed only in:"
+            f" {allowed}.",
+            code="CAPACITY_NOT_ALLOWED",
+        )
 
 
 def responsible_officer(client: Client, named: str | None) -> str:

@@ -69,6 +69,16 @@ class SignatureField:
     y1: float
     tooltip: str
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it has a place on the page."""
+        return self.x0 < self.x1 and self.y0 < self.y1
+
+    @classmethod
+    def unseen(cls, ordinal: int, tooltip: str) -> SignatureField:
+        """The field of a slot that the page does not show."""
+        return cls(f"Signature{ordinal}", 0, 0, 0, 0, 0, tooltip)
+
     @classmethod
     def over(cls, box: SlotBox, tooltip: str) -> SignatureField:
         """The field of a slot, over the block that the template drew for it."""
@@ -272,10 +282,10 @@ def _fields(revision: Revision) -> dict[str, Reference]:
 
 
 def _add_fields(revision: Revision, fields: Sequence[SignatureField]) -> dict[str, Reference]:
-    """Create and tag all visible fields, so that the file stays PDF/UA-1 (ISO 14289-1, 7.18).
+    """Create all fields, and tag those that are seen, so that the file stays PDF/UA-1 (ISO 14289-1, 7.18).
 
-    Each gets a ``/Form`` structure element under the document element, and a way back from the widget
-    to it through the parent tree (ISO 32000-2, 14.7.5.4).
+    Each of these gets a ``/Form`` structure element under the document element, and a way back from the
+    widget to it through the parent tree (ISO 32000-2, 14.7.5.4).
     """
     document, catalog = revision.document, revision.catalog
     tree = revision.edit_inside(catalog, "StructTreeRoot")
@@ -287,28 +297,32 @@ def _add_fields(revision: Revision, fields: Sequence[SignatureField]) -> dict[st
     next_key = tree["ParentTreeNextKey"]
     pages = document.pages()
     widgets = {}
-    for key, field in enumerate(fields, next_key):
+    for field in fields:
         page = pages[field.page][0]
         if page is None:
             raise KeyError("a page of its own")
         sheet = revision.edit(page)
-        sheet["Tabs"] = Name("S")
-        widget = revision.add(_widget(revision, field, page, key))
+        key = next_key if field.is_seen else None
+        widget = widgets[field.name] = revision.add(_widget(revision, field, page, key))
         revision.edit_inside(sheet, "Annots", []).append(widget)
+        if key is None:
+            continue
+        sheet["Tabs"] = Name("S")
         element = revision.add(_form_element(field, top, page, widget))
         elements.append(element)
         parents += (key, element)
-        widgets[field.name] = widget
-    tree["ParentTreeNextKey"] = next_key + len(widgets)
+        next_key += 1
+    tree["ParentTreeNextKey"] = next_key
     catalog["AcroForm"] = revision.add({"Fields": [*widgets.values()], "SigFlags": APPEND_ONLY})
     return widgets
 
 
-def _widget(revision: Revision, field: SignatureField, page: Reference, key: int) -> dict[str, Any]:
-    """Field and annotation in one. The template draws what is seen; the appearance is empty."""
-    box = _numbers((0, 0, field.x1 - field.x0, field.y1 - field.y0))
-    appearance = revision.add_stream(b"", Type=Name("XObject"), Subtype=Name("Form"), BBox=box)
-    return {
+def _widget(revision: Revision, field: SignatureField, page: Reference, key: int | None) -> dict[str, Any]:
+    """Field and annotation in one. The template draws what is seen; the appearance is empty.
+
+    ``key`` is that of the parent tree; None for a field that is not seen, which has no appearance either.
+    """
+    widget: dict[str, Any] = {
         "FT": Name("Sig"),
         "T": text_string(field.name),
         "TU": text_string(field.tooltip),
@@ -317,9 +331,12 @@ def _widget(revision: Revision, field: SignatureField, page: Reference, key: int
         "F": PRINT_AND_LOCKED,
         "Rect": _numbers((field.x0, field.y0, field.x1, field.y1)),
         "P": page,
-        "StructParent": key,
-        "AP": {"N": appearance},
     }
+    if key is not None:
+        box = _numbers((0, 0, field.x1 - field.x0, field.y1 - field.y0))
+        appearance = revision.add_stream(b"", Type=Name("XObject"), Subtype=Name("Form"), BBox=box)
+        widget |= {"StructParent": key, "AP": {"N": appearance}}
+    return widget
 
 
 def _form_element(

@@ -20,7 +20,7 @@ from jsonschema.exceptions import SchemaError
 
 from storage.vocabulary import LEVELS, Misconfigured
 from templates import glyphs
-from templates.document_type import DocumentType, Limits, Signing, Slot
+from templates.document_type import CAPACITIES, DocumentType, Limits, Signing, Slot
 from templates.fields import FORMATS
 from templates.numbering import Numbering
 from templates.validity import Validity
@@ -176,12 +176,25 @@ def _read_slots(tables: list[Mapping[str, Any]]) -> tuple[Slot, ...]:
     if not tables:
         raise ValueError("slots is empty; somebody has to sign")
     for table in tables:
-        if table["kind"] not in ("signature", "e_seal"):
-            raise ValueError("a slot's kind is “signature” or “e_seal”")
-    return tuple(
-        Slot(ordinal, table["role"], table["kind"], _read_label(table["label"]))
+        if table["kind"] not in ("signature", "e_seal", "initials"):
+            raise ValueError("a slot's kind is “signature”, “e_seal” or “initials”")
+        if unknown := sorted(table.keys() - {"role", "kind", "label", "capacities"}):
+            raise ValueError(f"a slot has the unknown entry {unknown[0]!r}")
+        if not set(table.get("capacities", ())) <= set(CAPACITIES):
+            raise ValueError(f"a slot's capacities are among {', '.join(map(repr, CAPACITIES))}")
+    slots = tuple(
+        Slot(
+            ordinal,
+            table["role"],
+            table["kind"],
+            _read_label(table["label"]),
+            tuple(table.get("capacities", CAPACITIES)),
+        )
         for ordinal, table in enumerate(tables, start=1)
     )
+    if not any(slot.is_shown for slot in slots):
+        raise ValueError("every slot holds initials only; somebody has to sign where it can be seen")
+    return slots
 
 
 def _read_label(table: Mapping[str, str]) -> dict[str, str]:

@@ -20,17 +20,29 @@ _FORMATS = FormatChecker(formats=())
 _FORMATS.checks("date")(lambda value: not isinstance(value, str) or field_rules.read_date(value) is not None)
 
 
+CAPACITIES = ("", "a.n.", "Plt.", "Plh.")
+"""In which an officer may sign: in their own office, on behalf of it, or acting in it (Plt., Plh.)."""
+
+
 @dataclass(frozen=True)
 class Slot:
-    """A place on the document where somebody signs, or the agency seals.
+    """A place on the document where somebody signs or initials, or the agency seals.
 
-    ``role`` is the role of the officer who signs (such as ``kepala``); ``ordinal`` counts from 1.
+    ``role`` is the role of the officer who signs (such as ``kepala``); ``ordinal`` counts from 1 and is the
+    order of signing. ``initials`` (a paraf) are a signature like the others, of a reviewer, that the page
+    does not show. ``capacities`` are those in which the officer may sign.
     """
 
     ordinal: int
     role: str
-    kind: Literal["signature", "e_seal"]
+    kind: Literal["signature", "e_seal", "initials"]
     label: Mapping[str, str]
+    capacities: tuple[str, ...] = CAPACITIES
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the page has a block for it."""
+        return self.kind != "initials"
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ class SlotBox:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The PDF, which ends with a line feed after ``%%EOF``, and the box of each slot in order."""
+    """The PDF, which ends with a line feed after ``%%EOF``, and the box of each slot that is shown."""
 
     pdf: bytes
     boxes: tuple[SlotBox, ...]
@@ -222,7 +222,11 @@ def _shown(page: Page) -> dict[str, Any]:
             "zone": local.tzname() or page.zone,
         },
         "letterhead": letterhead,
-        "signatories": [asdict(signatory) for signatory in page.signatories],
+        "signatories": [
+            {**asdict(signatory), "ordinal": slot.ordinal, "kind": slot.kind}
+            for slot, signatory in zip(page.type.slots, page.signatories, strict=True)
+            if slot.is_shown
+        ],
         "specimen": page.specimen,
         "development": page.development,
     }
@@ -239,7 +243,7 @@ def _photo_svg(photo: str) -> str:
 
 def _boxes(document_type: DocumentType, marks: list[list[dict[str, Any]]]) -> tuple[SlotBox, ...]:
     tops, bottoms = ({mark["ordinal"]: mark for mark in edge} for edge in marks)
-    expected = [slot.ordinal for slot in document_type.slots]
+    expected = [slot.ordinal for slot in document_type.slots if slot.is_shown]
     if sorted(tops) != expected or sorted(bottoms) != expected:
         raise RenderFailed(
             f"The template of {document_type.id} has to show each slot once; "

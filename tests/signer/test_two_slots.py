@@ -15,6 +15,7 @@ import pytest
 from storage import tables
 from tests.faults.checking import check_consistency, rows
 from tests.office import Office, make_office
+from tests.signer.test_signature import judge_verapdf
 
 DOCUMENTS = "/api/v1/documents"
 AGENCY = "dinas-pasar"
@@ -45,6 +46,30 @@ role = "kepala"
 kind = "signature"
 label = { id = "Kepala dinas", en = "Head of the agency" }
 """
+
+# Initialled by a reviewer, signed by who inspected and by the head or who acts for them; sealed at the end.
+MANY = (
+    TYPE.replace("approval = true", "approval = false").replace(
+        "[[slots]]",
+        """[signing]
+level = "PAdES-B-LT"
+
+[[slots]]
+role = "penelaah"
+kind = "initials"
+label = { id = "Penelaah", en = "Reviewer" }
+
+[[slots]]""",
+        1,
+    )
+    + """capacities = ["", "Plt."]
+
+[[slots]]
+role = "segel"
+kind = "e_seal"
+label = { id = "Segel dinas", en = "Seal of the agency" }
+"""
+)
 
 FIELDS = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -105,15 +130,43 @@ key_id = "pemeriksa-pasar"
 """
 
 
+MORE = """
+[[officer]]
+agency_id = "dinas-pasar"
+id = "penelaah-pasar"
+name = "Ruth Mote"
+office = "Penelaah Teknis"
+role = "penelaah"
+key_id = "penelaah-pasar"
+
+[[officer]]
+agency_id = "dinas-pasar"
+id = "segel-pasar"
+name = "Dinas Perdagangan"
+office = "Segel Dinas Perdagangan"
+role = "segel"
+key_id = "segel-pasar"
+"""
+
+
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[Office]:
+    yield from opened(tmp_path, TYPE, REGENCY)
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Iterator[Office]:
+    yield from opened(tmp_path, MANY, REGENCY + MORE)
+
+
+def opened(tmp_path: Path, kind: str, regency: str) -> Iterator[Office]:
     folder = tmp_path / "types" / "izin-lapak"
     folder.mkdir(parents=True)
-    (folder / "type.toml").write_text(TYPE)
+    (folder / "type.toml").write_text(kind)
     (folder / "fields.json").write_text(json.dumps(FIELDS))
     (folder / "document.typ").write_text(PAGE)
     (folder / "sample.json").write_text(json.dumps({"pedagang": "Maria", "nik": "9901054107900003"}))
-    (tmp_path / "regency.toml").write_text(REGENCY)
+    (tmp_path / "regency.toml").write_text(regency)
     office = make_office(tmp_path / "data", tmp_path / "regency.toml", types=tmp_path / "types")
     yield office
     office.desk.register.engine.dispose()
@@ -184,3 +237,53 @@ def test_the_second_signatory_is_needed_from_the_start(market: Office) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "NO_SIGNATORY")
     assert re.search("pemeriksa", answer.json()["detail"])
     assert rows(market, tables.series) == []
+
+
+def test_initials_two_signatures_and_a_seal(sealed: Office, tmp_path: Path) -> None:
+    accepted = sealed.request(sealed.sample("izin-lapak"), AGENCY)
+    sealed.work()
+    state = sealed.state(accepted["id"], AGENCY)
+    assert state["state"] == "ISSUED", state
+    file = tmp_path / "izin.pdf"
+    file.write_bytes(sealed.get(f"{DOCUMENTS}/{accepted['id']}/pdf", AGENCY).content)
+    [answer] = verify(sealed, file)
+    assert answer["verdict"] == "valid"
+    signatures = answer["signatures"]
+    assert [each["field"] for each in signatures] == [f"Signature{number}" for number in range(1, 5)]
+    people = ["Ruth Mote", "Markus Tabuni", "Yohana Wenda"]
+    assert all(name in each["signer"] for name, each in zip(people, signatures[:3], strict=True))
+    assert {each["level"] for each in signatures} == {"PAdES-B-LT"}
+    assert {each["changes"] for each in signatures} == {"permitted"}
+    assert not {each["severity"] for each in answer["findings"]} & {"error", "warning"}
+    # The page shows three blocks; the initials are a signature that it does not show.
+    import pypdfium2
+
+    shown = pypdfium2.PdfDocument(file)[0].get_textpage().get_text_range()
+    assert "Ruth Mote" not in shown
+    assert shown.count("Ditandatangani secara elektronik oleh:") == 2
+    assert shown.count("Disegel secara elektronik oleh:") == 1
+
+
+def test_verapdf_agrees_with_unseen_fields(sealed: Office, tmp_path: Path) -> None:
+    accepted = sealed.request(sealed.sample("izin-lapak"), AGENCY)
+    sealed.work()
+    content = sealed.get(f"{DOCUMENTS}/{accepted['id']}/pdf", AGENCY).content
+    judge_verapdf({"sealed": content}, tmp_path)
+
+
+def test_who_acts_for_the_head_may_not_sign_everything(sealed: Office) -> None:
+    from sqlalchemy import update
+
+    from storage.database import transaction
+
+    for capacity, status in (("Plh.", 409), ("a.n.", 409), ("Plt.", 202), ("", 202)):
+        with transaction(sealed.desk.register.engine) as connection:
+            connection.execute(
+                update(tables.officer).where(tables.officer.c.role == "kepala").values(capacity=capacity)
+            )
+        body = sealed.sample("izin-lapak", serial=len(capacity) + 1)
+        answer = sealed.post(DOCUMENTS, body, AGENCY, key=f"k{capacity}")
+        assert answer.status_code == status, answer.text
+        if status == 409:
+            assert answer.json()["code"] == "CAPACITY_NOT_ALLOWED"
+            assert capacity in answer.json()["detail"]
