@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from asn1crypto import tsp
+from cryptography.hazmat import asn1
 
 from keys import revocation_server
-from keys.cms import ID_TST_INFO, element, signed_attributes, signed_data
+from keys.cms import ID_TST_INFO, element, object_identifier, signed_attributes, signed_data
 from keys.development import DevelopmentKeyRing
 from keys.provider import SigningKey
 from keys.revocation_server import DevelopmentOcspResponder
@@ -27,6 +28,7 @@ POLICY = "2.999.3161.1"  # under the arc for examples (ITU-T X.660), so that nob
 REQUEST_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
 
+_SEQUENCE, _GENERALIZED_TIME = 0x30, 0x18
 _DIGEST_SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 _MAXIMUM_REQUEST = 16 * 1024
 _PATIENCE = 10.0  # seconds for a client to send its request
@@ -61,20 +63,20 @@ class DevelopmentTimeStampAuthority:
         return _response({"status": "granted"}, token)
 
     def _token(self, request: tsp.TimeStampReq) -> bytes:
-        info = tsp.TSTInfo(
-            {
-                "version": "v1",
-                "policy": POLICY,
-                "message_imprint": request["message_imprint"],
-                # Random, so that numbers stay unique over restarts without anything to remember.
-                "serial_number": secrets.randbits(127) | 1 << 126,
-                "gen_time": self._clock().astimezone(UTC).replace(microsecond=0),
-                "accuracy": {"seconds": 1},
-            }
+        # Random, so that numbers stay unique over restarts without anything to remember.
+        serial = secrets.randbits(127) | 1 << 126
+        time = self._clock().astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii")
+        nonce = request["nonce"].native
+        content = element(
+            _SEQUENCE,
+            asn1.encode_der(1),
+            object_identifier(POLICY),
+            request["message_imprint"].dump(),
+            asn1.encode_der(serial),
+            element(_GENERALIZED_TIME, time),
+            element(_SEQUENCE, asn1.encode_der(1)),  # accurate to a second
+            b"" if nonce is None else asn1.encode_der(nonce),
         )
-        if request["nonce"].native is not None:
-            info["nonce"] = request["nonce"].native
-        content: bytes = info.dump()
         certificate = self._key.certificate
         attributes = signed_attributes(certificate, ID_TST_INFO, hashlib.sha256(content).digest())
         return signed_data(
@@ -167,4 +169,4 @@ def _parse(request_der: bytes) -> tsp.TimeStampReq:
 
 def _response(status: dict[str, object], token: bytes = b"") -> bytes:
     """TimeStampResp ::= SEQUENCE { status PKIStatusInfo, timeStampToken OPTIONAL }."""
-    return element(0x30, tsp.PKIStatusInfo(status).dump(), token)
+    return element(_SEQUENCE, tsp.PKIStatusInfo(status).dump(), token)

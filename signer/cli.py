@@ -27,6 +27,8 @@ _COMMANDS = {
     "agencies": ("signer.commands.operate:agencies", "Add and list agencies and their officers."),
     "api-keys": ("signer.commands.operate:api_keys", "Create and revoke keys of the API."),
     "unblock": ("signer.commands.operate:unblock", "List blocked documents, or let them go on."),
+    "renew": ("signer.commands.preserve:renew", "Raise and renew files before what proves them ends."),
+    "alarms": ("signer.commands.preserve:alarms", "What has stopped issuing until somebody looks at it."),
     "audit": ("signer.commands.operate:audit", "Compare numbers, intentions, signatures and archive."),
     "bench": ("signer.commands.bench:bench", "Measure ours beside the peers, on this machine."),
 }

@@ -8,7 +8,7 @@ on one document) the cycle is run again and goes on where it stopped: one number
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -77,7 +77,10 @@ class Timestamps(Protocol):
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the cycle works with. Only the worker has one: it is the only process with a key ring."""
+    """What the cycle works with. Only the worker has one: it is the only process with a key ring.
+
+    ``anchors`` are the trusted roots, DER: a signature need not carry the one above it.
+    """
 
     register: Register
     archive: Archive
@@ -86,6 +89,7 @@ class Workshop:
     keys: KeyRing
     timestamps: Timestamps
     revocation: Revocation
+    anchors: Sequence[bytes]
     inspect: Callable[[bytes], FileAnswer]
     notifier: Notifier
     development: bool

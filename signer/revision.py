@@ -25,6 +25,7 @@ ByteRange = tuple[int, int, int, int]
 
 _LARGEST_NUMBER = 8_388_607  # ISO 32000-1, annex C
 _LARGEST_OFFSET = 9_999_999_999  # ten digits, in a table (7.5.4) and in a byte range of ours
+_PIECE = 8 * 1024 * 1024  # a multiple of every page size
 _NOT_REGULAR = re.compile(rb"[^!\"$&'*+,\-.0-9:;=?@A-Z\\^_`a-z|~]")
 _PLAIN_TEXT = re.compile(rb"[ !\"#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z{|}~]*")
 _OPEN_RANGE = b"[0 " + b" " * 32 + b"]"
@@ -73,7 +74,7 @@ class Revision:
     """An update in the making; objects are edited or added, then it is written.
 
     Args:
-        pdf: the file, in memory or mapped.
+        pdf: the file, in memory or mapped to be read.
 
     Raises:
         RevisionRefused: ``PDF_DAMAGED``, ``PDF_ENCRYPTED``, ``PDF_TOO_LARGE``.
@@ -163,13 +164,13 @@ class Revision:
 
     def write(self) -> Update:
         """The revision without a signature; the same file and objects give the same bytes."""
-        appended, _ = self._append(hashlib.sha256(self._pdf))
+        appended, _ = self._append(_hashed(self._pdf))
         return Update(bytes(appended))
 
     def freeze(self) -> FrozenUpdate:
         """The revision with the signature that `add_signature` prepared."""
         before = len(self._pdf)
-        covered = hashlib.sha256(self._pdf)
+        covered = _hashed(self._pdf)
         appended, places = self._append(covered.copy())
         assert self._signature is not None  # noqa: S101 - whoever freezes has added one
         place = places[self._signature] - before
@@ -222,6 +223,19 @@ class Revision:
             "ID": [first if isinstance(first, bytes) else identity, identity],
             "Prev": self._newest.start - self.document.chain.base,
         }
+
+
+def _hashed(pdf: Pdf) -> hashlib._Hash:
+    """The SHA-256 of the file so far; of a mapped one, no more than a piece stays in memory."""
+    if not isinstance(pdf, mmap.mmap):
+        return hashlib.sha256(pdf)
+    found = hashlib.sha256()
+    with memoryview(pdf) as whole:
+        for start in range(0, len(whole), _PIECE):
+            with whole[start : start + _PIECE] as piece:
+                found.update(piece)
+            pdf.madvise(mmap.MADV_DONTNEED, start, min(_PIECE, len(whole) - start))
+    return found
 
 
 def _open(pdf: Pdf) -> Document:

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from asn1crypto import cms
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from keys.cms import ID_DATA, signed_attributes, signed_data
+from keys.cms import ID_DATA, element, object_identifier, signed_attributes, signed_data
 from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, RSA_PSS_SHA256, SigningKey
 from keys.software import PSS
 from signer.revision import ByteRange, FrozenUpdate, Pdf, Revision, text_string
 from storage.vocabulary import AbsahError
 from templates.render import SlotBox
+from verifier.attributes import SIGNATURE_TIME_STAMP
+from verifier.ber import OCTET_STRING, SEQUENCE, SET, BerError, Element, read_whole
+from verifier.cms import ID_SIGNED_DATA
 from verifier.pdf.objects import Name, Reference
 
 PRINT_AND_LOCKED = 0b1000_0100  # annotation flags Print and Locked (ISO 32000-2, 12.5.3)
@@ -32,6 +34,8 @@ _CERTIFICATION = {
     "TransformMethod": Name("DocMDP"),
     "TransformParams": {"Type": Name("TransformParams"), "V": Name("1.2"), "P": 2},
 }
+_SIGNATURE_TIME_STAMP = object_identifier(SIGNATURE_TIME_STAMP)
+_EXPLICIT_0, _UNSIGNED = 0xA0, 0xA1  # [0] content; [1] unsignedAttrs (RFC 5652, 3 and 5.3)
 # The unsigned attribute around a token, and lengths that grow because of it.
 _TOKEN_OVERHEAD = 64
 _LONGEST_P256_SIGNATURE = 72
@@ -210,21 +214,31 @@ def sign(digest: bytes, key: SigningKey) -> bytes:
 
 
 def stamped_digest(cms_der: bytes) -> bytes:
-    """The SHA-256 of the raw signature in a CMS: what a signature time-stamp covers (EN 319 122-1, 5.3)."""
-    _, signer_info = _parse(cms_der)
-    return hashlib.sha256(signer_info["signature"].native).digest()
+    """The SHA-256 of the raw signature in a CMS: what a signature time-stamp covers (EN 319 122-1, 5.3).
+
+    Raises:
+        SignatureRefused: ``NOT_CMS``.
+    """
+    *_, signer = _parse(cms_der)
+    value = next(part for part in signer.children[3:] if part.tag == OCTET_STRING).octets()
+    return hashlib.sha256(value).digest()
 
 
 def embed_timestamp(cms_der: bytes, token: bytes) -> bytes:
-    """The CMS with a TimeStampToken (DER) as its unsigned attribute; B-B becomes B-T."""
-    content_info, signer_info = _parse(cms_der)
-    attribute = cms.CMSAttribute(
-        {"type": "signature_time_stamp_token", "values": [cms.ContentInfo.load(token, strict=True)]}
-    )
-    present = signer_info["unsigned_attrs"]
-    signer_info["unsigned_attrs"] = cms.CMSAttributes([*present, attribute] if present else [attribute])
-    encoded: bytes = content_info.dump()
-    return encoded
+    """The CMS with a TimeStampToken (DER) as its unsigned attribute; B-B becomes B-T.
+
+    Everything else is copied as it stands.
+
+    Raises:
+        SignatureRefused: ``NOT_CMS``.
+    """
+    content_type, fields, signer = _parse(cms_der)
+    attribute = element(SEQUENCE, _SIGNATURE_TIME_STAMP, element(SET, token))
+    signed = [part.raw for part in signer.children if part.tag != _UNSIGNED]
+    unsigned = [each.raw for part in signer.children if part.tag == _UNSIGNED for each in part.children]
+    signer_info = element(SEQUENCE, *signed, element(_UNSIGNED, *sorted([*unsigned, attribute])))
+    body = element(SEQUENCE, *(field.raw for field in fields[:-1]), element(SET, signer_info))
+    return element(SEQUENCE, content_type.raw, element(_EXPLICIT_0, body))
 
 
 def assemble(frozen_pdf: bytes, byte_range: ByteRange, cms_with_token: bytes) -> bytes:
@@ -266,6 +280,8 @@ def _add_fields(revision: Revision, fields: Sequence[SignatureField]) -> dict[st
     document, catalog = revision.document, revision.catalog
     tree = revision.edit_inside(catalog, "StructTreeRoot")
     top = document.resolve(tree["K"])[0]
+    if not isinstance(top, Reference):
+        raise KeyError("a document element of its own")
     elements = revision.edit_inside(revision.edit(top), "K")
     parents = revision.edit_inside(revision.edit_inside(tree, "ParentTree"), "Nums")
     next_key = tree["ParentTreeNextKey"]
@@ -374,11 +390,14 @@ def _check_answer(key: SigningKey, attributes: bytes, value: bytes) -> None:
         ) from problem
 
 
-def _parse(cms_der: bytes) -> tuple[cms.ContentInfo, cms.SignerInfo]:
-    """A CMS signature and its only signer."""
+def _parse(cms_der: bytes) -> tuple[Element, Sequence[Element], Element]:
+    """The content type of a CMS signature, the fields of its SignedData, and its only signer."""
     try:
-        content_info = cms.ContentInfo.load(cms_der, strict=True)
-        (signer_info,) = content_info["content"]["signer_infos"]
-    except (ValueError, TypeError, KeyError) as problem:
+        content_type, content = read_whole(cms_der).expect(SEQUENCE).children
+        fields = content.expect(_EXPLICIT_0).children[0].expect(SEQUENCE).children
+        (signer,) = fields[-1].expect(SET).children
+        if content_type.oid() != ID_SIGNED_DATA or len(signer.expect(SEQUENCE).children) < 5:
+            raise BerError("another kind of CMS")
+    except (ValueError, IndexError) as problem:
         raise SignatureRefused("That is not a CMS signature of one signer.", code="NOT_CMS") from problem
-    return content_info, signer_info
+    return content_type, fields, signer

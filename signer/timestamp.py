@@ -14,20 +14,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import ClassVar
 
 import asn1crypto.x509
 import httpx
 from asn1crypto import cms, core, tsp
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.general import find_unique_cms_attribute, match_issuer_serial
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
-from pyhanko_certvalidator.sig_validate import DefaultSignatureValidator, SignatureValidationContext
 
+from keys.cms import element, object_identifier
 from storage.vocabulary import AbsahError, Unavailable
+from verifier.algorithms import Message, check_signature, read_mechanism
+from verifier.ber import read_whole
 
 REQUEST_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
@@ -37,6 +40,8 @@ TOKEN_SIZE = 8 * 1024
 TOLERANCE = timedelta(minutes=5)
 
 _MAXIMUM_REPLY = 64 * 1024
+_SEQUENCE, _OCTETS, _NULL = 0x30, 0x04, b"\x05\x00"
+_ID_SHA256 = object_identifier("2.16.840.1.101.3.4.2.1")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _HASHES = {"sha256", "sha384", "sha512"}
 # RFC 3161, 2.4.2: failures of the moment, not of our request.
@@ -173,7 +178,7 @@ class TimeStampAuthority:
         since, until = self._trusted.get(certificate, (_NEVER, _NEVER))
         if since <= at <= until:
             return until
-        parsed = asn1crypto.x509.Certificate.load(certificate)
+        parsed = _parsed(certificate)
         _check_purpose(parsed)
         others = [asn1crypto.x509.Certificate.load(each) for each in certificates if each != certificate]
         context = ValidationContext(
@@ -242,16 +247,15 @@ def _read(reply: httpx.Response, deadline: float) -> bytes:
 
 
 def _request(imprint: bytes, nonce: int, policy: str | None = None) -> bytes:
-    fields: dict[str, object] = {
-        "version": "v1",
-        "message_imprint": {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint},
-        "nonce": nonce,
-        "cert_req": True,
-    }
-    if policy is not None:
-        fields["req_policy"] = policy
-    encoded: bytes = tsp.TimeStampReq(fields).dump()
-    return encoded
+    """TimeStampReq (RFC 3161, 2.4.1) over a SHA-256, which asks for the certificates too."""
+    return element(
+        _SEQUENCE,
+        asn1.encode_der(1),
+        element(_SEQUENCE, element(_SEQUENCE, _ID_SHA256, _NULL), element(_OCTETS, imprint)),
+        b"" if policy is None else object_identifier(policy),
+        asn1.encode_der(nonce),
+        asn1.encode_der(True),
+    )
 
 
 def _granted_token(response: bytes) -> cms.ContentInfo:
@@ -284,7 +288,7 @@ def _named_certificate(signer_info: cms.SignerInfo, certificates: Sequence[bytes
     expected = identifier["cert_hash"].native
     named = [each for each in certificates if hashlib.new(algorithm, each).digest() == expected]
     _require(len(named) == 1, "lacks the certificate that it names")
-    certificate = asn1crypto.x509.Certificate.load(named[0])
+    certificate = _parsed(named[0])
     identity = signer_info["sid"]
     if identity.name == "subject_key_identifier":
         _require(identity.chosen.native == certificate.key_identifier, "names two different signers")
@@ -297,13 +301,8 @@ def _check_signature(
     signer_info: cms.SignerInfo, signed: bytes, certificate: bytes, encapsulated: bytes
 ) -> None:
     digest_algorithm = signer_info["digest_algorithm"]["algorithm"].native
-    signature_algorithm = signer_info["signature_algorithm"]
     attributes = signer_info["signed_attrs"]
-    try:
-        signed_hash = signature_algorithm.hash_algo
-    except ValueError:  # plain rsaEncryption leaves the hash to the digest algorithm (RFC 3370, 3.2)
-        signed_hash = digest_algorithm
-    _require({digest_algorithm, signed_hash} <= _HASHES, "is signed with an outdated hash")
+    _require(digest_algorithm in _HASHES, "is signed with an outdated hash")
     _require(
         find_unique_cms_attribute(attributes, "content_type").native == "tst_info", "signs something else"
     )
@@ -311,16 +310,15 @@ def _check_signature(
     _require(
         find_unique_cms_attribute(attributes, "message_digest").native == digest, "was changed after signing"
     )
-    try:
-        DefaultSignatureValidator().validate_signature(
-            signer_info["signature"].native,
-            signed,
-            asn1crypto.x509.Certificate.load(certificate).public_key,
-            signature_algorithm,
-            SignatureValidationContext(contextual_md_algorithm=digest_algorithm, prehashed=False),
-        )
-    except InvalidSignature as problem:
-        raise TimestampRefused("The time-stamp has a broken signature.") from problem
+    used = check_signature(
+        _parsed(certificate).public_key.dump(),
+        read_mechanism(read_whole(signer_info["signature_algorithm"].dump())),
+        signer_info["signature"].native,
+        Message(signed),
+        digest_algorithm,  # plain rsaEncryption leaves the hash to it (RFC 3370, 3.2)
+    )
+    _require(used is not None, "has a broken signature")
+    _require(used in _HASHES, "is signed with an outdated hash")
 
 
 def _check_purpose(certificate: asn1crypto.x509.Certificate) -> None:
@@ -341,6 +339,12 @@ def _check_purpose(certificate: asn1crypto.x509.Certificate) -> None:
 def _require(holds: object, otherwise: str) -> None:
     if not holds:
         raise TimestampRefused(f"The time-stamp {otherwise}.")
+
+
+# An authority signs with the same certificate for years.
+@lru_cache(maxsize=64)
+def _parsed(certificate: bytes) -> asn1crypto.x509.Certificate:
+    return asn1crypto.x509.Certificate.load(certificate)
 
 
 def _reparsed(certificate: x509.Certificate) -> asn1crypto.x509.Certificate:

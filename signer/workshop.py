@@ -9,6 +9,7 @@ from typing import Literal
 import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.development import DevelopmentKeyRing
 from keys.provider import KeyRefused, KeyRing
@@ -50,6 +51,7 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         keys=open_keys(settings, anchors),
         timestamps=_open_timestamps(settings, register, anchors, transport),
         revocation=_open_revocation(settings, register),
+        anchors=tuple(each.public_bytes(Encoding.DER) for each in anchors),
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
@@ -102,8 +104,9 @@ _DEVELOPMENT_RESPONDER = "development:"
 
 def _open_revocation(settings: Settings, register: Register) -> Revocation:
     """Asks real authorities, and for the development PKI its own responder in this process."""
-    if settings.ocsp_url is not None or settings.keys_file is not None or not settings.development:
-        return Revocation(register.engine, over_http, responder=settings.ocsp_url)
+    responders = (settings.ocsp_url,) if settings.ocsp_url is not None else ()
+    if not settings.development:
+        return Revocation(register.engine, over_http, responders=responders)
     own: list[DevelopmentOcspResponder] = []
 
     def ask(kind: Literal["OCSP", "CRL"], url: str, request: bytes | None) -> bytes:
@@ -113,7 +116,7 @@ def _open_revocation(settings: Settings, register: Register) -> Revocation:
             own.append(DevelopmentOcspResponder(settings.keys_folder))
         return own[0].respond(request)
 
-    return Revocation(register.engine, ask, responder=_DEVELOPMENT_RESPONDER)
+    return Revocation(register.engine, ask, responders=(*responders, _DEVELOPMENT_RESPONDER))
 
 
 def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRing:

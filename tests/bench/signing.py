@@ -38,6 +38,8 @@ from tests.interop import authority
 from tests.signer.archiving import Archiving
 from verifier.by_file import inspect
 
+# Seconds before each turn beside the JVM, which goes on working behind its answer (docs/verify-cycle.md).
+_REST = 0.15
 _KEY = "rsa2048"
 _LEVELS = ("B", "T", "LT", "LTA")
 # What our verifier has to say of everything that is timed here.
@@ -83,7 +85,7 @@ class Signing:
                 peer.warm_signing(pdf, out, level=level, key=key)
                 self._expect(out.read_bytes(), level)
                 return self._interleave(
-                    name, ours, "EU DSS", lambda: peer.sign(pdf, out, level=level, key=key)
+                    name, ours, "EU DSS", lambda: peer.sign(pdf, out, level=level, key=key), rest=_REST
                 )
             finally:
                 peer.close()
@@ -190,17 +192,25 @@ class Signing:
         assert stamps is None or kinds.count("document_timestamp") == stamps
 
     def _interleave(
-        self, name: str, ours: Callable[[], float], peer: str | None, theirs: Callable[[], float] | None
+        self,
+        name: str,
+        ours: Callable[[], float],
+        peer: str | None,
+        theirs: Callable[[], float] | None,
+        *,
+        rest: float = 0.0,
     ) -> Row:
         for _ in range(3):
             ours(), theirs and theirs()
         mine, others, cpu = [], [], []
         until = time.monotonic() + self._seconds
         while len(mine) < 15 or time.monotonic() < until:
+            time.sleep(rest)
             began = time.process_time()
             mine.append(ours())
             cpu.append(time.process_time() - began)
             if theirs is not None:
+                time.sleep(rest)
                 others.append(theirs())
         median = statistics.median
         return Row(

@@ -32,12 +32,17 @@ def _program(name: str) -> str:
 
 @dataclass(frozen=True)
 class Judgement:
-    """``accepted``: every signature and time-stamp is intact and nothing forbidden was changed."""
+    """``accepted``: every signature and time-stamp is intact and nothing forbidden was changed.
+
+    ``levels`` and ``subindications`` are those that EU DSS tells, of each signature.
+    """
 
     accepted: bool
     why: str
     signatures: int = 0
     document_timestamps: int = 0
+    levels: tuple[str, ...] = ()
+    subindications: tuple[str, ...] = ()
 
 
 def judge_ours(files: Sequence[Path], root: Path) -> dict[Path, Judgement]:
@@ -114,11 +119,38 @@ def _of_dss(answer: dict) -> Judgement:  # type: ignore[type-arg]
     stamps = sum(each["kind"] == "document_timestamp" for each in found)
     signatures = sum(each["kind"] == "signature" for each in found)
     why = " ".join(sorted(set(bad))) if found else "no signature found"
-    return Judgement(bool(found) and not bad, why, signatures, stamps)
+    own = [each for each in found if each["kind"] == "signature"]
+    return Judgement(
+        bool(found) and not bad,
+        why,
+        signatures,
+        stamps,
+        tuple(each["level"] for each in own),
+        tuple(each["subindication"] for each in found),
+    )
 
 
 def judge_pdfsig(file: Path) -> Judgement:
     """Poppler's pdfsig: every signature valid, and one of them over the whole file."""
+    text, exit_code = _pdfsig(file)
+    verdicts = _verdicts(text)
+    bad = sorted({each for each in verdicts if each != "Signature is Valid."})
+    if verdicts and not bad and "  - Total document signed" not in text:
+        bad = ["not total document signed"]
+    why = " ".join(bad) if verdicts else f"no signature found (exit {exit_code})"
+    return Judgement(bool(verdicts) and not bad, why, len(verdicts))
+
+
+def pdfsig_verdicts(file: Path) -> list[str]:
+    """What poppler's pdfsig says of each signature."""
+    return _verdicts(_pdfsig(file)[0])
+
+
+def _verdicts(text: str) -> list[str]:
+    return re.findall(r"Signature Validation: (.*)", text)
+
+
+def _pdfsig(file: Path) -> tuple[str, int]:
     done = subprocess.run(
         [_program("pdfsig"), "-nocert", str(file)],
         capture_output=True,
@@ -126,10 +158,4 @@ def judge_pdfsig(file: Path) -> Judgement:
         timeout=60,
         env={"LANG": "C.UTF-8"},
     )
-    text = done.stdout.decode(errors="replace")
-    verdicts = re.findall(r"Signature Validation: (.*)", text)
-    bad = sorted({each for each in verdicts if each != "Signature is Valid."})
-    if verdicts and not bad and "  - Total document signed" not in text:
-        bad = ["not total document signed"]
-    why = " ".join(bad) if verdicts else f"no signature found (exit {done.returncode})"
-    return Judgement(bool(verdicts) and not bad, why, len(verdicts))
+    return done.stdout.decode(errors="replace"), done.returncode

@@ -22,7 +22,7 @@ from tests.faults.checking import check_issued_once, rows
 from tests.keys.certificates import p256, root, rsa_key
 from tests.keys.csc_place import CREDENTIAL, RemotePlace, pem, remote_place
 from tests.keys.csc_server import CLIENT_SECRET, PIN, Credential
-from tests.keys.responder import answering
+from tests.keys.responder import responder
 from tests.keys.test_issuing import KEY, officer, work
 from tests.keys.test_software import refused
 from tests.office import Office, open_office
@@ -37,18 +37,18 @@ def authority() -> SoftwareKey:
 
 @pytest.fixture(params=[1, 2], ids=["v1", "v2"])
 def place(
-    request: pytest.FixtureRequest, tmp_path: Path, authority: SoftwareKey, responder: str
+    request: pytest.FixtureRequest, tmp_path: Path, authority: SoftwareKey, ocsp_url: str
 ) -> Iterator[RemotePlace]:
     private = p256()
     chain = [officer(private, authority), authority.certificate]
     with remote_place(tmp_path, private, chain, request.param) as made:
-        yield replace(made, ocsp_url=responder)
+        yield replace(made, ocsp_url=ocsp_url)
 
 
 @pytest.fixture(scope="module")
-def responder(empty_office: Office, authority: SoftwareKey) -> Iterator[str]:
-    with answering(authority, empty_office.settings.keys_folder) as url:
-        yield url
+def ocsp_url(authority: SoftwareKey) -> Iterator[str]:
+    with responder(authority) as running:
+        yield running.url
 
 
 def reopened(

@@ -382,7 +382,9 @@ def test_a_pdf_that_cannot_take_the_field_is_refused(pki: Pki) -> None:
     untagged = typst.compile(b"Polos", format="pdf", ignore_system_fonts=True)
     assert isinstance(untagged, bytes)
     plain = untagged.replace(b"/StructTreeRoot", b"/StructTreeNone")
-    for pdf, slot in ((plain, 1), (rendered(), 2)):
+    untidy = rendered().replace(b"/K[20 0 R]", b"/K[<<>>  ]")
+    assert untidy != rendered()
+    for pdf, slot in ((plain, 1), (untidy, 1), (rendered(), 2)):
         with pytest.raises(SignatureRefused, check=lambda problem: problem.code == "PDF_STRUCTURE"):
             freeze(pdf, key, slot)
     twice = complete(complete(rendered(), key, pki.stamps), key, pki.stamps, 2)

@@ -68,7 +68,7 @@ final class Validator {
             for (SignatureWrapper each : data.getSignatures()) {
                 found.add(
                         entry("signature", each.getId(), simple, each.isSignatureIntact() && each.isSignatureValid(),
-                                each.getPDFRevision()));
+                                each.getPDFRevision(), String.valueOf(each.getSignatureFormat())));
             }
             for (TimestampWrapper each : data.getTimestampList()) {
                 boolean document = each.getType() == TimestampType.DOCUMENT_TIMESTAMP;
@@ -76,7 +76,7 @@ final class Validator {
                         entry(document ? "document_timestamp" : "timestamp", each.getId(), simple,
                                 each.isMessageImprintDataFound() && each.isMessageImprintDataIntact()
                                         && each.isSignatureIntact(),
-                                each.getPDFRevision()));
+                                each.getPDFRevision(), "none"));
             }
             return found.toString();
         } catch (Exception | StackOverflowError problem) {
@@ -86,9 +86,10 @@ final class Validator {
     }
 
     private static String entry(
-            String kind, String id, SimpleReport simple, boolean intact, PDFRevisionWrapper revision) {
+            String kind, String id, SimpleReport simple, boolean intact, PDFRevisionWrapper revision, String level) {
         StringJoiner parts = new StringJoiner(", ", "{", "}");
         parts.add("\"kind\": " + quoted(kind));
+        parts.add("\"level\": " + quoted(level));
         parts.add("\"intact\": " + intact);
         parts.add("\"indication\": " + quoted(String.valueOf(simple.getIndication(id))));
         parts.add("\"subindication\": " + quoted(String.valueOf(simple.getSubIndication(id))));
