@@ -181,6 +181,8 @@ class RemoteKey:
     def sign_authorised(self, authorisation: Authorisation) -> list[bytes]:
         """The raw signatures over the hashes of an authorisation, in their order; it is used up by that.
 
+        Unless the service has certainly not signed: then its owner need not be asked again.
+
         Raises:
             KeyRefused: ``KEY_AUTHORISATION``, it was used, has ended or is not for these hashes;
                 ``KEY_ANSWER``, what came back are not so many signatures.
@@ -203,6 +205,9 @@ class RemoteKey:
         except AnswerLost:
             self._remember(digests)
             log.warning("csc.answer_lost", key=self.id, hashes=len(digests))
+            raise
+        except Unavailable:
+            authorisation.give_back()
             raise
         return self._signatures(answer.get("signatures"), len(digests))
 
@@ -311,8 +316,8 @@ class RemoteKey:
 class AuthorisedKey:
     """A remote key together with an authorisation; see `keys.provider.SigningKey` for the members.
 
-    All hashes are signed in one request when the first is needed. An answer that fails or is lost ends the
-    authorisation, and with it this key.
+    All hashes are signed in one request when the first is needed. A refusal or a lost answer ends the
+    authorisation, and with it this key; a service that is away does not.
     """
 
     capability: ClassVar[Literal["raw"]] = "raw"
@@ -320,12 +325,8 @@ class AuthorisedKey:
     development: ClassVar[bool] = False
 
     def __init__(self, key: RemoteKey, authorisation: Authorisation) -> None:
-        self.id, self.certificate, self.chain, self.algorithm = (
-            key.id,
-            key.certificate,
-            key.chain,
-            key.algorithm,
-        )
+        self.id, self.algorithm = key.id, key.algorithm
+        self.certificate, self.chain = key.certificate, key.chain
         self._key, self._authorisation = key, authorisation
         self._lock = threading.Lock()
         self._signatures: dict[bytes, bytes] | None = None

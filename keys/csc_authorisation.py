@@ -35,7 +35,7 @@ class Authorisation:
     _unused: list[None] = field(default_factory=lambda: [None], repr=False, compare=False)
 
     def take(self, key_id: str) -> str:
-        """What the service has to be shown, for the only time.
+        """What the service has to be shown; from now on it is used.
 
         Raises:
             KeyRefused: ``KEY_AUTHORISATION``, it was used before or has ended.
@@ -50,6 +50,10 @@ class Authorisation:
         if time.monotonic() >= self.ends:
             raise AuthorisationEnded(f"The authorisation for key “{key_id}” has ended; ask for another.")
         return self.sad
+
+    def give_back(self) -> None:
+        """Let it count as unused again, since the service did nothing with it."""
+        self._unused.append(None)
 
 
 @dataclass(frozen=True)

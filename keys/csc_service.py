@@ -259,7 +259,8 @@ class Service:
         try:
             with self._http.stream("POST", url, json=question, data=form, headers=headers) as answer:
                 body = bytearray()
-                for chunk in answer.iter_bytes():
+                # As it comes: what is compressed without having been asked for could fill the memory.
+                for chunk in answer.iter_raw():
                     body += chunk
                     if len(body) > most_bytes:
                         raise self._lost("is too long")
@@ -281,6 +282,9 @@ class Service:
             if not isinstance(reply.content, dict):
                 raise self._lost("is not JSON: something else answers in its place")
             return reply.content
+        if reply.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            # Also of a proxy that did not wait for the service.
+            raise self._lost(f"is HTTP {reply.status}")
         if reply.status not in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             # Also a redirection, which is not followed.
             raise Unavailable(

@@ -7,6 +7,7 @@ Section numbers are those of version 2.0.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import secrets
@@ -108,7 +109,8 @@ class CscServer(ThreadingHTTPServer):
     """``/csc/v1`` and ``/csc/v2`` with the same credentials.
 
     ``bad`` is the mode of misbehaviour, or None; ``counts`` counts requests by method, and ``signatures``;
-    ``busy`` is how many seconds were spent on answering; ``seen`` are all requests as text.
+    ``busy`` is how many seconds were spent on answering, ``processor`` how many of the processor's; ``seen``
+    are all requests as text.
     """
 
     daemon_threads = True
@@ -120,7 +122,7 @@ class CscServer(ThreadingHTTPServer):
         self.impostor: Credential | None = None
         self.bad: str | None = None
         self.counts: Counter[str] = Counter()
-        self.busy = 0.0
+        self.busy = self.processor = 0.0
         self.seen: list[str] = []
         self.token_seconds = self.sad_seconds = 3600
         self.pushed_requests = True
@@ -316,7 +318,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        began = time.monotonic()
+        began, processor_began = time.monotonic(), time.thread_time()
         _, _, version, method = urlsplit(self.path).path.split("/", 3)
         server = self.server
         server.counts[method] += 1
@@ -331,6 +333,7 @@ class _Handler(BaseHTTPRequestHandler):
         if method == "oauth2/pushed_authorize" and status == 200:
             status = 201
         server.busy += time.monotonic() - began
+        server.processor += time.thread_time() - processor_began
         if method == "signatures/signHash" and status == 200:
             if server.bad == "hang":
                 server.released.wait()
@@ -339,6 +342,10 @@ class _Handler(BaseHTTPRequestHandler):
                 content = b"<html>Sedang dipelihara</html>"
             if server.bad == "huge":
                 content = b'{"signatures": ["' + b"A" * 1_000_000 + b'"]}'
+            if server.bad == "gateway":
+                status = 504
+            if server.bad == "compressed":
+                headers, content = {"Content-Encoding": "gzip"}, gzip.compress(content)
             if server.bad == "redirect":
                 status, headers = 307, {"Location": server.url(1) + "/elsewhere"}
         self._send(status, headers, content, slow=server.bad == "slow" and method == "signatures/signHash")

@@ -280,7 +280,7 @@ def test_a_lost_answer_is_not_asked_for_again_unnoted(place: RemotePlace, impati
     assert [(each["event"], each["hashes"]) for each in logs] == [("csc.authorised_again", 1)]
 
 
-@pytest.mark.parametrize("bad", ["garbage", "huge", "slow"])
+@pytest.mark.parametrize("bad", ["garbage", "huge", "slow", "gateway", "compressed"])
 def test_an_answer_that_is_none_is_a_lost_one(place: RemotePlace, impatient: None, bad: str) -> None:
     key = place.key()
     place.server.bad = bad
@@ -370,6 +370,27 @@ def test_an_authorised_key_signs_what_was_authorised_and_nothing_else(place: Rem
     for data, signature in zip([b"b", b"a"], signing.sign_many([b"b", b"a"]), strict=True):
         check(key.certificate, "", signature, data)
     assert place.server.counts["signatures/signHash"] == 1
+
+
+def test_an_owner_is_not_asked_again_where_nothing_was_signed(
+    place: RemotePlace, waits: list[float], impatient: None
+) -> None:
+    key = place.key(pin=False)
+    signing = key.authorised(key.authorise([hashlib.sha256(b"isi").digest()], pin=PIN))
+    place.server.bad = "busy"
+    with pytest.raises(Unavailable):
+        signing.sign(b"isi")
+    place.server.bad = None
+    check(key.certificate, "", signing.sign(b"isi"), b"isi")
+    # An answer that was lost may have been one.
+    signing = key.authorised(key.authorise([hashlib.sha256(b"isi").digest()], pin=PIN))
+    place.server.bad = "hang"
+    with pytest.raises(AnswerLost):
+        signing.sign(b"isi")
+    place.server.bad = None
+    with refused("KEY_AUTHORISATION"):
+        signing.sign(b"isi")
+    assert place.server.counts["credentials/authorize"] == place.server.counts["signatures"] == 2
 
 
 def test_the_service_binds_an_authorisation_to_its_hashes(place: RemotePlace) -> None:

@@ -101,7 +101,7 @@ def test_a_wrong_answer_blocks_the_document(
     assert place.server.counts["signatures/signHash"] == 1
 
 
-@pytest.mark.parametrize("bad", ["hang", "garbage", "slow", "redirect", "busy", "expired_sad", "huge"])
+@pytest.mark.parametrize("bad", ["hang", "garbage", "slow", "redirect", "busy", "expired_sad", "gateway"])
 def test_what_may_pass_is_waited_for_and_issued_once(
     empty_office: Office,
     place: RemotePlace,
