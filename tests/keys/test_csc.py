@@ -153,6 +153,7 @@ def test_a_credential_that_must_not_sign_is_refused(place: RemotePlace, status: 
         place.credential.certificate_status = status
     with refused("KEY_DISABLED"):
         place.key().sign(b"isi")
+    assert place.server.counts["credentials/authorize"] == 0
 
 
 def test_a_certificate_that_must_not_sign_is_refused(
