@@ -33,7 +33,10 @@ class KeyRefused(AbsahError):
     ``KEY_CHAIN`` the chain does not lead upwards · ``KEY_EXPIRED`` and ``KEY_NOT_YET_VALID`` · ``KEY_ID``
     not an id · ``KEY_FOLDER`` the folder of a development PKI is incomplete · ``KEY_CAPABILITY`` the key
     cannot make the signature that is needed · ``KEY_OFFICER`` the certificate is another official's ·
-    ``KEY_PIN`` the token refused the PIN, which is not sent again · ``KEY_MISSING`` the token lacks the key.
+    ``KEY_PIN`` the token or service refused the PIN, which is not sent again · ``KEY_MISSING`` it lacks the
+    key · ``KEY_OTP`` a one-time password was refused · ``KEY_AUTHORISATION`` the owner has not authorised
+    this, or not any more · ``KEY_LOGIN`` the service refuses our account · ``KEY_DISABLED`` it says that the
+    key or its certificate must not be used · ``KEY_ANSWER`` it answers without what it was asked for.
     """
 
     code = "KEY_REFUSED"

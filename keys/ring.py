@@ -19,6 +19,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from keys.csc import open_csc
 from keys.entry import Entry
 from keys.pkcs11 import open_pkcs11
 from keys.provider import AnyKey, KeyRefused
@@ -29,6 +30,7 @@ _KINDS: Mapping[str, Callable[[Entry], AnyKey]] = {
     "pkcs12": open_pkcs12,
     "pem": open_pem,
     "pkcs11": open_pkcs11,
+    "csc": open_csc,
 }
 
 

@@ -178,7 +178,7 @@ def _check_capacity(slot: Slot, officer: Officer) -> None:
     if officer.capacity not in slot.capacities:
         allowed = ", ".join(each or "their own office" for each in slot.capacities)
         raise Conflict(
-            f"The role “{slot.role}” is held in the capacity “{officer.capacity}”; this type is signed only in:"
+            f"The role “{slot.role}” has the capacity “{officer.capacity}”; this type is signed only as:"
             f" {allowed}.",
             code="CAPACITY_NOT_ALLOWED",
         )

@@ -128,7 +128,8 @@ def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyLis
 
     Each key is looked at now, because the first document, or the check of a finished one, would find only
     after a number was used what is wrong. A device that is away stops nothing: its documents wait. Nor does
-    a refused PIN, or else whoever supervises the worker would start it again and again until the token locks.
+    a refused PIN or account, or else whoever supervises the worker would start it again and again until the
+    token or the service locks.
 
     Raises:
         Misconfigured: none is configured, or no anchor vouches for one of the list.
@@ -142,7 +143,7 @@ def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyLis
             except Unavailable as error:
                 log.warning("key.away", key=key_id, code=error.code)
             except KeyRefused as error:
-                if error.code != "KEY_PIN":
+                if error.code not in ("KEY_PIN", "KEY_LOGIN"):
                     raise
                 log.error("key.refused", key=key_id, code=error.code, message=error.message)
         return ring

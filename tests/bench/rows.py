@@ -42,6 +42,7 @@ from storage.lookup import Lookup
 from storage.units import get_unit, officer_for_role, regency_of
 from templates import qr
 from tests.bench import load, peers
+from tests.bench.remote import Remote
 from tests.bench.row import Row
 from tests.bench.signing import Signing
 from tests.bench.verifying import Verifying
@@ -87,6 +88,7 @@ class Bench:
             "sign RSA-2048": lambda name: self._sign(name, "rsa2048"),
             "sign RSA-3072": lambda name: self._sign(name, "rsa3072"),
             "sign RSA-2048, SoftHSM2": self._sign_on_token,
+            **Remote(self._folder).measures(),
             **signing.measures(),
             "issue, one worker": self._issue,
             "look-ups by code": self._look_ups,
