@@ -17,13 +17,8 @@ from keys.provider import Key, KeyRefused, KeyRing, SigningKey
 from keys.software import usable
 from signer import key_rules, signature
 from signer.composition import compose_document
-from signer.preservation import (
-    is_below,
-    reached,
-    when_due,
-    with_document_timestamp,
-    with_validation_data,
-)
+from signer.levels import add_validation_data
+from signer.preservation import gather, is_below, reached, when_due, with_document_timestamp
 from signer.revocation import Revocation, RevocationUnavailable
 from signer.template_change import CHANGED
 from signer.timestamp import TimestampRefused, TimestampUnavailable, Token
@@ -297,15 +292,21 @@ def _stamp(workshop: Workshop, document: Document, cms: bytes) -> Token | None:
 
 def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes) -> bytes:
     """The signed file with what its level asks for beyond B-T; as far as can be had, if the type says so."""
+    if is_below(document.level, "PAdES-B-LT"):
+        return pdf
     try:
-        if not is_below(document.level, "PAdES-B-LT"):
-            pdf = with_validation_data(workshop, held, pdf, ordinal=0, late=False)
+        data = gather(workshop, held, pdf, ordinal=0, late=False)
         if document.level == "PAdES-B-LTA":
-            pdf = with_document_timestamp(workshop, held, pdf, ordinal=0)
-    except (RevocationUnavailable, TimestampUnavailable, TimestampRefused):
+            try:
+                return with_document_timestamp(workshop, held, pdf, 0, data)
+            except (TimestampUnavailable, TimestampRefused):
+                if document.outage == "wait":
+                    raise
+        return add_validation_data(pdf, data)
+    except RevocationUnavailable:
         if document.outage == "wait":
             raise
-    return pdf
+        return pdf
 
 
 def check_file(workshop: Workshop, pdf: bytes, signatures: int) -> FileAnswer:

@@ -88,22 +88,28 @@ def validation_data_update(pdf: Pdf, data: ValidationData) -> Update:
     stays.
     """
     revision = Revision(pdf)
-    document = revision.document
+    return revision.write() if _add_data(revision, data) else Update(b"")
+
+
+def _add_data(revision: Revision, data: ValidationData) -> bool:
+    """Put into the DSS what it does not hold; whether there was anything."""
     missing = {
         key: new
         for key, values in (("Certs", data.certificates), ("OCSPs", data.ocsps), ("CRLs", data.crls))
-        if (new := _missing(document, key, values))
+        if (new := _missing(revision.document, key, values))
     }
-    if not missing:
-        return Update(b"")
-    store = _store(revision)
-    for key, values in missing.items():
-        revision.edit_inside(store, key, []).extend(revision.add_stream(each) for each in values)
-    return revision.write()
+    if missing:
+        store = _store(revision)
+        for key, values in missing.items():
+            revision.edit_inside(store, key, []).extend(revision.add_stream(each) for each in values)
+    return bool(missing)
 
 
-def freeze_document_timestamp(pdf: bytes, reserved: int) -> Frozen:
+def freeze_document_timestamp(pdf: bytes, reserved: int, data: ValidationData = ValidationData()) -> Frozen:
     """The file with an invisible document time-stamp (EN 319 142-1, 5.4.3) that only lacks its token.
+
+    With ``data`` the same revision brings validation data, under the time-stamp too: B-T becomes B-LTA, and
+    a file of B-LTA is renewed with what proves its last time-stamp (6.3). Several renewals may follow.
 
     The token goes in with `signer.signature.assemble`; it stamps the digest. No time is written beside it:
     the token alone tells when.
@@ -111,19 +117,24 @@ def freeze_document_timestamp(pdf: bytes, reserved: int) -> Frozen:
     Args:
         pdf: the signed file.
         reserved: how many bytes the token may take.
+        data: what it does not hold already, made before the certificate of its last time-stamp ends; see
+            `needed_evidence`.
 
     Raises:
         RevisionRefused: nothing can be added to that file.
         SignatureRefused: ``PDF_STRUCTURE``, it has no page that could hold the field.
     """
-    update = document_timestamp_update(pdf, reserved)
+    update = document_timestamp_update(pdf, reserved, data)
     return Frozen(update.behind(pdf), update.digest, update.byte_range)
 
 
-def document_timestamp_update(pdf: Pdf, reserved: int) -> FrozenUpdate:
+def document_timestamp_update(
+    pdf: Pdf, reserved: int, data: ValidationData = ValidationData()
+) -> FrozenUpdate:
     """As `freeze_document_timestamp`, but only what has to be appended."""
     revision = Revision(pdf)
     document = revision.document
+    _add_data(revision, data)
     value = revision.add_signature(
         {
             "Type": Name("DocTimeStamp"),
@@ -153,20 +164,6 @@ def document_timestamp_update(pdf: Pdf, reserved: int) -> FrozenUpdate:
     revision.edit_inside(form, "Fields", []).append(widget)
     form["SigFlags"] = APPEND_ONLY
     return revision.freeze()
-
-
-def renew(pdf: bytes, data: ValidationData, reserved: int) -> Frozen:
-    """A further document time-stamp over the file and what proves the last one (EN 319 142-1, 6.3, B-LTA).
-
-    Args:
-        pdf: the file, up to its last time-stamp.
-        data: of that time-stamp's chain, made before its certificate ends; see `needed_evidence`.
-        reserved: how many bytes the new token may take.
-
-    Raises:
-        RevisionRefused, SignatureRefused: as `freeze_document_timestamp`.
-    """
-    return freeze_document_timestamp(add_validation_data(pdf, data), reserved)
 
 
 def signed_data_of(pdf: Pdf) -> tuple[bytes, ...]:

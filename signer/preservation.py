@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _MARGIN = timedelta(days=180)
 
 
-def with_validation_data(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, *, late: bool) -> bytes:
-    """The file with what proves that its certificates stood: signers', time-stamps', and all above them.
+def gather(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, *, late: bool) -> ValidationData:
+    """What proves that a file's certificates stood: signers', time-stamps', and all above them.
 
     ``late`` says that the signatures' time is proven, so that an answer “revoked since” is proof, too.
 
@@ -44,29 +44,31 @@ def with_validation_data(workshop: Workshop, held: Claim, pdf: bytes, ordinal: i
     base = hashlib.sha256(pdf).hexdigest()
     kept = preservation.read(workshop.register, held, ordinal)
     if kept is not None and kept.base_sha256 == base:
-        return add_validation_data(pdf, ValidationData.from_bytes(kept.evidence))
+        return ValidationData.from_bytes(kept.evidence)
     links = needed_evidence(signed_data_of(pdf), others=workshop.anchors)
     data = workshop.revocation.collect(links, accept_revoked=late)
     more = needed_evidence((), responses=data.ocsps, others=(*data.certificates, *workshop.anchors))
     if more := tuple(link for link in more if link not in links):
         data = data.joined(workshop.revocation.collect(more, accept_revoked=late))
     preservation.record_evidence(workshop.register, held, ordinal, base, data.to_bytes())
-    return add_validation_data(pdf, data)
+    return data
 
 
-def with_document_timestamp(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int) -> bytes:
-    """The file under a document time-stamp.
+def with_document_timestamp(
+    workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, data: ValidationData
+) -> bytes:
+    """The file and what `gather` found, under a document time-stamp.
 
     Raises:
         TimestampUnavailable, TimestampRefused: no authority gives a token that we believe.
     """
-    frozen = freeze_document_timestamp(pdf, workshop.timestamps.token_size)
+    frozen = freeze_document_timestamp(pdf, workshop.timestamps.token_size, data)
     kept = preservation.read(workshop.register, held, ordinal)
     digest = frozen.digest.hex()
     token = kept.token if kept is not None and kept.digest == digest else None
     if kept is None:
         base = hashlib.sha256(pdf).hexdigest()
-        preservation.record_evidence(workshop.register, held, ordinal, base, ValidationData().to_bytes())
+        preservation.record_evidence(workshop.register, held, ordinal, base, data.to_bytes())
     if token is None:
         made = workshop.timestamps.stamp_digest(frozen.digest)
         preservation.record_token(workshop.register, held, ordinal, digest, made.der, made.time, made.until)
@@ -115,11 +117,13 @@ def extend(workshop: Workshop, held: Claim) -> None:
     raising = is_below(present.reached, present.level)
     if present.reached == "PAdES-B-B":
         # First the time alone: what proves its authority can be asked about once that is there.
-        longer = with_document_timestamp(workshop, held, pdf, present.ordinal)
+        longer = with_document_timestamp(workshop, held, pdf, present.ordinal, ValidationData())
     else:
-        longer = with_validation_data(workshop, held, pdf, present.ordinal, late=True)
-        if not raising or present.level == "PAdES-B-LTA":
-            longer = with_document_timestamp(workshop, held, longer, present.ordinal)
+        data = gather(workshop, held, pdf, present.ordinal, late=True)
+        if raising and present.level == "PAdES-B-LT":
+            longer = add_validation_data(pdf, data)
+        else:
+            longer = with_document_timestamp(workshop, held, pdf, present.ordinal, data)
     answer = check_file(workshop, longer, signatures=present.slots)
     level = reached(answer)
     if is_below(level, present.level) and not is_below(present.reached, level):

@@ -114,7 +114,7 @@ class Signing:
             data = _gather(levels.needed_evidence([made]), cache)
             if level == "LT":
                 return levels.add_validation_data(pdf, data)
-            frozen = levels.renew(pdf, data, TOKEN_SIZE)
+            frozen = levels.freeze_document_timestamp(pdf, TOKEN_SIZE, data)
             token = archiving.stamps.stamp_digest(frozen.digest)
             return signature.assemble(frozen.pdf, frozen.byte_range, token.der)
 
@@ -175,7 +175,8 @@ class Signing:
 
         def renew() -> bytes:
             last = levels.signed_data_of(pdf)[-1]
-            frozen = levels.renew(pdf, _gather(levels.needed_evidence([last]), cache), TOKEN_SIZE)
+            evidence = _gather(levels.needed_evidence([last]), cache)
+            frozen = levels.freeze_document_timestamp(pdf, TOKEN_SIZE, evidence)
             token = archiving.stamps.stamp_digest(frozen.digest)
             return signature.assemble(frozen.pdf, frozen.byte_range, token.der)
 

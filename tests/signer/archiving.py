@@ -79,7 +79,7 @@ class Archiving:
 
     def archive(self, pdf: bytes, *names: str, lists: bool = True) -> bytes:
         """The next document time-stamp, over the data about these members."""
-        frozen = levels.renew(pdf, self.data(*names, lists=lists), TOKEN_SIZE)
+        frozen = levels.freeze_document_timestamp(pdf, TOKEN_SIZE, self.data(*names, lists=lists))
         token = self.stamps.stamp_digest(frozen.digest)
         return signature.assemble(frozen.pdf, frozen.byte_range, token.der)
 
