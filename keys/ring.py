@@ -19,6 +19,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from keys.bsre import open_bsre
 from keys.entry import Entry
 from keys.pkcs11 import open_pkcs11
 from keys.provider import AnyKey, KeyRefused
@@ -29,6 +30,7 @@ _KINDS: Mapping[str, Callable[[Entry], AnyKey]] = {
     "pkcs12": open_pkcs12,
     "pem": open_pem,
     "pkcs11": open_pkcs11,
+    "bsre": open_bsre,
 }
 
 
@@ -65,6 +67,10 @@ class KeyList:
     def __iter__(self) -> Iterator[str]:
         """The ids of the keys."""
         return iter(self._keys)
+
+    def asks_human(self, key_id: str) -> bool:
+        """Whether somebody has to type something before that key signs; its device is not asked."""
+        return self._keys[key_id].human_cost != "nothing"
 
     def key(self, key_id: str) -> AnyKey:
         """See `keys.provider.KeyRing`.

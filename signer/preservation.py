@@ -14,6 +14,7 @@ from signer.levels import (
     ValidationData,
     add_validation_data,
     freeze_document_timestamp,
+    is_stamped,
     needed_evidence,
     proof_ends,
     signed_data_of,
@@ -55,7 +56,7 @@ def with_validation_data(workshop: Workshop, held: Claim, pdf: bytes, ordinal: i
 
 
 def with_document_timestamp(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int) -> bytes:
-    """The file, to which `with_validation_data` has added, under a document time-stamp.
+    """The file, to which `with_validation_data` may have added, under a document time-stamp.
 
     Raises:
         TimestampUnavailable, TimestampRefused: no authority gives a token that we believe.
@@ -63,6 +64,11 @@ def with_document_timestamp(workshop: Workshop, held: Claim, pdf: bytes, ordinal
     frozen = freeze_document_timestamp(pdf, workshop.timestamps.token_size)
     kept = preservation.read(workshop.register, held, ordinal)
     digest = frozen.digest.hex()
+    if kept is None:
+        nothing = ValidationData().to_bytes()
+        preservation.record_evidence(
+            workshop.register, held, ordinal, hashlib.sha256(pdf).hexdigest(), nothing
+        )
     token = kept.token if kept is not None and kept.digest == digest else None
     if token is None:
         made = workshop.timestamps.stamp_digest(frozen.digest)
@@ -75,6 +81,11 @@ def reached(answer: FileAnswer) -> str:
     """The level that all signatures of a file have, or the lowest; document time-stamps aside."""
     levels = [each.level for each in answer.signatures if each.kind != "document_timestamp"]
     return min(levels, key=lambda level: LEVELS.index(level) if level in LEVELS else -1)
+
+
+def lacks_time(promised: str, pdf: bytes) -> bool:
+    """Whether a signature that somebody else wrote has no time-stamp although the level asks for one."""
+    return not is_below(promised, "PAdES-B-T") and not all(map(is_stamped, signed_data_of(pdf)))
 
 
 def is_below(level: str, promised: str) -> bool:

@@ -42,18 +42,27 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
     catalogue = open_catalogue(settings)
     register = open_register(settings)
 
+    keys = open_keys(settings, anchors)
     return Workshop(
         register=register,
         archive=open_archive(settings),
         catalogue=catalogue,
         renderer=Renderer(catalogue),
-        keys=open_keys(settings, anchors),
+        keys=keys,
         timestamps=_open_timestamps(settings, register, anchors, transport),
         revocation=_open_revocation(settings, register),
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
+        attended_keys=_attended(keys),
     )
+
+
+def _attended(keys: KeyRing) -> tuple[str, ...]:
+    """Ids of the keys that ask a human for a secret; a development key asks nobody."""
+    if not isinstance(keys, KeyList):
+        return ()
+    return tuple(key_id for key_id in keys if keys.asks_human(key_id))
 
 
 def _open_timestamps(

@@ -49,7 +49,7 @@ def _signatures_without_intent(connection: Connection) -> Iterator[str]:
     )
     rows = connection.execute(
         select(signature.c.document_id, signature.c.ordinal).where(
-            signature.c.cms.is_not(None), not_(intended)
+            signature.c.cms.is_not(None) | signature.c.reply_sha256.is_not(None), not_(intended)
         )
     )
     for document_id, ordinal in rows:
