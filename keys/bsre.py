@@ -200,7 +200,7 @@ class _Service:
         said = answer.get("status")
         if status != httpx.codes.OK or not isinstance(said, str):
             raise _unavailable(f"HTTP {status} instead of the official's status")
-        if said.upper() == "NOT_REGISTERED":
+        if said.casefold() == "not_registered":
             raise _unknown_user()
         if said.upper() != "ISSUE":
             word = said.upper() if re.fullmatch(r"[A-Za-z_]{1,30}", said) else "another status"

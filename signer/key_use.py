@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from keys.provider import CmsKey, KeyRefused, PdfKey, ReplyLost, SigningKey
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 # Between attempts to keep an answer that there is no second of.
 _PAUSES = (0.2, 1.0, 3.0, 10.0)
+_CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 def ask_for_cms(
@@ -72,7 +75,10 @@ def ask_for_pdf(
         ReplyLost: it is unknown whether the key has signed, now or at an earlier attempt.
         NotApproved, KeyRefused, Unavailable: nothing was signed.
     """
-    if frozen.asked:
+    if frozen.asked_at is not None:
+        if (kept := _left_in_staging(workshop, held, frozen, frozen_pdf)) is not None:
+            held = steps.record_reply(workshop.register, held, slot.ordinal, kept)
+            return held, replace(frozen, reply_sha256=kept)
         raise ReplyLost(
             "The provider was asked to sign this document before, and its answer was lost. Look into its own"
             " list of signed documents; then let the document go on with “absah unblock”, and sign again."
@@ -118,6 +124,21 @@ def check_signed_pdf(
         workshop.register, held, slot.ordinal, checked.covered_digest, checked.proven_at
     )
     return held, replace(frozen, covered_digest=checked.covered_digest.hex())
+
+
+def _left_in_staging(workshop: Workshop, held: Claim, frozen: FrozenSlot, frozen_pdf: bytes) -> str | None:
+    """The SHA-256 of an answer that an attempt kept and could not record any more; None without one."""
+    assert frozen.asked_at is not None  # noqa: S101 - the caller has it
+    # Earlier than the question are answers that were refused; the two clocks may differ a little.
+    since = datetime.fromtimestamp(frozen.asked_at / 1000, UTC) - _CLOCKS_DIFFER
+    for each in workshop.archive.list_staging(held.agency_id):
+        name = PurePosixPath(each.key).stem
+        if each.document_id != held.document_id or name == frozen.frozen_sha256 or each.since < since:
+            continue
+        content = workshop.archive.read(each.key)
+        if content.startswith(frozen_pdf) and hashlib.sha256(content).hexdigest() == name:
+            return name
+    return None
 
 
 def _keep(workshop: Workshop, key: str, reply: bytes) -> None:

@@ -114,6 +114,8 @@ SENTENCES: dict[str, str] = {
     "SECRET_UNREADABLE": "Frasa sandi tidak terbaca: dienkripsi untuk sesi lain; mulai sesi baru.",
     "NOT_SIGNED": "Dokumen ini tidak ditandatangani dalam sesi ini; tanyakan keadaannya.",
     # What BSrE says
+    "KEY_LOCKED": "Kunci ini baru dapat dipakai setelah pejabatnya mengetik frasa sandi.",
+    "KEY_CAPABILITY": "Kunci ini tidak menerima TOTP; ketik frasa sandinya.",
     "KEY_PASSPHRASE": "Frasa sandi atau TOTP salah, dan BSrE menghitungnya; periksa sebelum mencoba lagi.",
     "KEY_USER": "BSrE tidak mengenal pejabat ini; periksa NIK atau surel, dan pendaftarannya di BSrE.",
     "KEY_USER_STATUS": "Sertifikat pejabat ini di BSrE tidak berstatus ISSUE; selesaikan dengan BSrE.",

@@ -39,7 +39,8 @@ _EXPLICIT_0, _UNSIGNED = 0xA0, 0xA1  # [0] content; [1] unsignedAttrs (RFC 5652,
 # The unsigned attribute around a token, and lengths that grow because of it.
 _TOKEN_OVERHEAD = 64
 _LONGEST_P256_SIGNATURE = 72
-_ROOM_FOR_FOREIGN_CMS = 32 * 1024
+# With a token of usual size it stays below what a string may have in PDF/A (ISO 19005-3, 6.1.13).
+_ROOM_FOR_FOREIGN_CMS = 24 * 1024
 
 
 class SignatureRefused(AbsahError):

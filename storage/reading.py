@@ -49,8 +49,8 @@ class FrozenSlot:
     byte_range: tuple[int, int, int, int]
     cms: bytes | None = None
     token: bytes | None = None
-    asked: bool = False
-    """Whether a key that signs whole PDFs was asked, and its answer is not here."""
+    asked_at: int | None = None
+    """Since when (milliseconds) a key that signs whole PDFs was asked, and its answer is not here."""
     reply_sha256: str | None = None
     """The SHA-256 of such a key's first answer, which lies in the staging area."""
     covered_digest: str | None = None
@@ -215,7 +215,7 @@ def _frozen(slot: RowMapping) -> FrozenSlot | None:
         (first, second, third, fourth),
         slot["cms"],
         slot["token"],
-        asked=slot["asked_at"] is not None,
+        asked_at=slot["asked_at"],
         reply_sha256=slot["reply_sha256"],
         covered_digest=slot["covered_digest"],
     )

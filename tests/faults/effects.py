@@ -50,8 +50,9 @@ def pause() -> None:
 def install(workshop: Workshop, effect: str, when: str, what: Callable[[], None] = die) -> Workshop:
     """A workshop in which ``what`` happens before or after the named effect."""
     place, name, *nth = effect.split(":")
-    wrap = _Wrapper(when, what, int(nth[0]) if nth else 1)
+    wrap = Wrapper(when, what, int(nth[0]) if nth else 1)
     if place == "steps":
+        # The module itself: whoever imported it calls the wrapped one.
         setattr(cycle.steps, name, wrap(getattr(cycle.steps, name)))
         return workshop
     if place == "queue":
@@ -63,7 +64,9 @@ def install(workshop: Workshop, effect: str, when: str, what: Callable[[], None]
     return replace(workshop, **{place: part})
 
 
-class _Wrapper:
+class Wrapper:
+    """Lets ``what`` happen before or after the ``nth`` call of a function."""
+
     def __init__(self, when: str, what: Callable[[], None], nth: int) -> None:
         self.when, self.what, self.nth, self.calls = when, what, nth, 0
 
@@ -86,7 +89,7 @@ class _Wrapper:
 class _Part:
     """One collaborator with one method wrapped; everything else is the real thing."""
 
-    def __init__(self, real: Any, name: str, wrap: _Wrapper) -> None:
+    def __init__(self, real: Any, name: str, wrap: Wrapper) -> None:
         self._real = real
         setattr(self, name, wrap(getattr(real, name)))
 
@@ -95,7 +98,7 @@ class _Part:
 
 
 class _Ring:
-    def __init__(self, real: Any, wrap: _Wrapper) -> None:
+    def __init__(self, real: Any, wrap: Wrapper) -> None:
         self._real, self._wrap = real, wrap
 
     def key(self, key_id: str) -> Any:
