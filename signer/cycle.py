@@ -94,6 +94,8 @@ class Workshop:
     development: bool
     attended_keys: tuple[str, ...] = ()
     """Ids of the keys that ask a human for a secret: those that signing sessions are for."""
+    unattended_keys: tuple[str, ...] = ()
+    """Ids of the others, where they come from a list."""
 
 
 def issue(workshop: Workshop, claim: Claim) -> None:

@@ -18,7 +18,7 @@ from keys.provider import CmsKey, KeyRefused, PdfKey, ReplyLost, SigningKey
 from signer import signature
 from signer.foreign_signature import check_cms, check_reply
 from storage import steps
-from storage.archive import ArchiveUnavailable, staging_key
+from storage.archive import staging_key
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot
 from storage.vocabulary import Unavailable
@@ -46,6 +46,7 @@ def ask_for_cms(
         signer.foreign_signature.ProviderRefused: a service wrote another CMS than was asked for.
         NotApproved, SignatureRefused, KeyRefused, Unavailable: as `storage.steps` and the key do.
     """
+    _check_prepared_for(key, frozen)
     digest = signature.covered_digest(frozen_pdf, frozen.byte_range)
     frozen_sha256 = hashlib.sha256(frozen_pdf).hexdigest()
     steps.record_intent(workshop.register, held, slot.ordinal, frozen_sha256, digest)
@@ -75,6 +76,7 @@ def ask_for_pdf(
         ReplyLost: it is unknown whether the key has signed, now or at an earlier attempt.
         NotApproved, KeyRefused, Unavailable: nothing was signed.
     """
+    _check_prepared_for(key, frozen)
     if frozen.asked_at is not None:
         if (kept := _left_in_staging(workshop, held, frozen, frozen_pdf)) is not None:
             held = steps.record_reply(workshop.register, held, slot.ordinal, kept)
@@ -126,6 +128,21 @@ def check_signed_pdf(
     return held, replace(frozen, covered_digest=checked.covered_digest.hex())
 
 
+def _check_prepared_for(key: PdfKey | SigningKey | CmsKey, frozen: FrozenSlot) -> None:
+    """What was frozen has room for a signature of ours, or leaves nothing open: it fits one kind of key.
+
+    Raises:
+        KeyRefused: ``KEY_CAPABILITY``, the key list gave the key another kind since.
+    """
+    _, start, end, _ = frozen.byte_range
+    if (key.capability == "pdf") != (start == end):
+        raise KeyRefused(
+            f"The document was prepared for another kind of key than “{key.id}” is now; annul it, and request"
+            " it anew.",
+            code="KEY_CAPABILITY",
+        )
+
+
 def _left_in_staging(workshop: Workshop, held: Claim, frozen: FrozenSlot, frozen_pdf: bytes) -> str | None:
     """The SHA-256 of an answer that an attempt kept and could not record any more; None without one."""
     assert frozen.asked_at is not None  # noqa: S101 - the caller has it
@@ -146,11 +163,11 @@ def _keep(workshop: Workshop, key: str, reply: bytes) -> None:
     for pause in _PAUSES:
         try:
             workshop.archive.put_once(key, reply)
-        except ArchiveUnavailable:
+        except Unavailable:
             time.sleep(pause)
         else:
             return
     try:
         workshop.archive.put_once(key, reply)
-    except ArchiveUnavailable as problem:
+    except Unavailable as problem:
         raise ReplyLost("The provider has signed, and the archive could not keep its answer.") from problem

@@ -104,6 +104,8 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
     whoever supervises it starts a new one.
     """
     others = ThreadPoolExecutor(hands + 2, thread_name_prefix="hand")
+    # A key may have moved, to an HSM say, while documents waited for somebody to type its passphrase.
+    queue.end_waiting(workshop.register, workshop.unattended_keys)
     helping = [others.submit(_keep_working, workshop, stop) for _ in range(hands - 1)]
     if workshop.attended_keys:
         from signer.sessions import Presence

@@ -43,6 +43,8 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
     register = open_register(settings)
 
     keys = open_keys(settings, anchors)
+    # Keys of the development PKI ask nobody.
+    listed = keys if isinstance(keys, KeyList) else KeyList({}, {})
     return Workshop(
         register=register,
         archive=open_archive(settings),
@@ -54,15 +56,9 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
-        attended_keys=_attended(keys),
+        attended_keys=tuple(key_id for key_id in listed if listed.asks_human(key_id)),
+        unattended_keys=tuple(key_id for key_id in listed if not listed.asks_human(key_id)),
     )
-
-
-def _attended(keys: KeyRing) -> tuple[str, ...]:
-    """Ids of the keys that ask a human for a secret; a development key asks nobody."""
-    if not isinstance(keys, KeyList):
-        return ()
-    return tuple(key_id for key_id in keys if keys.asks_human(key_id))
 
 
 def _open_timestamps(

@@ -6,10 +6,22 @@ so a worker that was overtaken (paused, cut off, presumed dead) can change nothi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, literal, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    not_,
+    select,
+    update,
+)
 
 from storage import audit
 from storage.database import transaction
@@ -161,10 +173,19 @@ def wait_for_session(register: Register, held: Claim) -> None:
         )
 
 
-def end_waiting(register: Register, held: Claim) -> None:
-    """The claimed document's key asks nobody any more: any worker may take it."""
+def end_waiting(register: Register, key_ids: Sequence[str]) -> int:
+    """Let any worker take what waits for a session with one of these keys, which ask nobody (any more)."""
+    asks_nobody = exists().where(
+        signature.c.agency_id == document.c.agency_id,
+        signature.c.document_id == document.c.id,
+        signature.c.ordinal == document.c.slot,
+        signature.c.key_id.in_(key_ids),
+    )
     with transaction(register.engine) as connection:
-        connection.execute(update(document).where(_held(held)).values(awaits_session=False))
+        changed = connection.execute(
+            update(document).where(awaits_session(), asks_nobody).values(awaits_session=False)
+        )
+        return changed.rowcount
 
 
 def block(register: Register, held: Claim, error: AbsahError) -> None:

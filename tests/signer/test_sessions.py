@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import update
 
 from keys.provider import HumanSecret
 from signer.logs import log_as_json
 from signer.secrecy import EphemeralKeys, seal
 from signer.sessions import Presence
+from signer.worker import run
 from storage import alarms, queue, sessions, tables
 from storage.database import transaction
 from storage.vocabulary import Conflict, NotFound, Unavailable
@@ -33,6 +37,7 @@ from tests.keys.bsre_server import (
 )
 from tests.keys.serving import serving
 from tests.office import Office, open_office
+from tests.services import wait_for
 from verifier import check
 from verifier.trust.folder import read_trust
 
@@ -271,6 +276,40 @@ def test_a_secret_is_good_for_its_own_session_and_batch_only(bsre: Bsre, office:
         ended = sessions.read_session(office.desk.register, AGENCY, session.id)
         assert (ended.state, ended.code) == ("STOPPED", "SECRET_UNREADABLE")
     assert bsre.requests == []
+
+
+def test_a_payload_changed_after_it_was_shown_is_never_sent(bsre: Bsre, office: Office) -> None:
+    """Test 69, with a key that would sign whatever it is given."""
+    accepted = office.request()
+    office.work()
+    [staged] = (office.settings.data / "archive").glob("*/staging/*/*.pdf")
+    staged.chmod(0o600)
+    staged.write_bytes(staged.read_bytes().replace(b"/Type/Page/", b"/Type/Paje/", 1))
+    session = signed_in_a_session(office)
+    assert [each.outcome for each in session.documents] == ["NOT_APPROVED"]
+    assert office.state(accepted["id"])["state_reason"] == "NOT_APPROVED@PREPARED"
+    assert bsre.signed == 0
+
+
+def test_a_key_that_moved_to_a_token_cannot_sign_what_was_prepared_for_bsre(
+    bsre: Bsre, office: Office, tmp_path: Path
+) -> None:
+    accepted = office.request()
+    office.work()
+    official = bsre.authority.official
+    pem = official.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
+    chain = [each.certificate.public_bytes(Encoding.PEM) for each in (official, bsre.authority.root)]
+    (tmp_path / "chain.pem").write_bytes(b"".join(chain))
+    (tmp_path / "keys.toml").write_text(f'[[key]]\nid = "{KEY}"\npem = "key.pem"\nchain = "chain.pem"\n')
+    office = open_office(office.settings, office.keys)
+    stop = threading.Event()
+    worker = threading.Thread(target=run, args=(office.workshop, stop, time.monotonic, 1))
+    worker.start()
+    wait_for(lambda: office.state(accepted["id"])["state"] == "BLOCKED")
+    stop.set()
+    worker.join()
+    assert office.state(accepted["id"])["state_reason"] == "KEY_CAPABILITY@PREPARED"
 
 
 def test_the_batch_digest_names_each_document(office: Office) -> None:
