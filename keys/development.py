@@ -122,6 +122,10 @@ class DevelopmentKeyRing:
             raise KeyRefused(f"{folder} holds no development PKI; create one first.", code="KEY_FOLDER")
         return cls(folder, x509.load_pem_x509_certificate(root.read_bytes()))
 
+    def __iter__(self) -> Iterator[str]:
+        """The ids of the officers' keys."""
+        return iter(sorted(each.stem for each in (self._folder / "officers").glob("*.pem")))
+
     def key(self, key_id: str) -> SoftwareKey:
         """See `keys.provider.KeyRing.key`. Dates are checked when it is first opened; see `usable`."""
         return self._key(key_id, f"officers/{key_id}.pem")

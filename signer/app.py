@@ -15,6 +15,7 @@ from signer.settings import Settings, load_settings
 from storage import alarms
 from storage.archive import Archive
 from storage.database import transaction
+from storage.signing_keys import expiring
 from storage.vocabulary import Unavailable
 from verifier.errors import CatchUnexpected
 from verifier.headers import SecurityHeaders
@@ -58,7 +59,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title=TITLE, version="1", docs_url=None, redoc_url=None)
     problems.install(app)
     add_agency_side(app, desk, archive)
-    app.include_router(health_router(readiness(desk, archive)))
+    app.include_router(
+        health_router(readiness(desk, archive), expiring_keys=lambda: expiring(desk.register.engine))
+    )
     app.add_middleware(CatchUnexpected, answer=problems.answer_unexpected)
     app.add_middleware(SecurityHeaders)
     return app

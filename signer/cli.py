@@ -31,6 +31,8 @@ _COMMANDS = {
         "Type an official's passphrase once, for all that waits for it.",
     ),
     "unblock": ("signer.commands.operate:unblock", "List blocked documents, or let them go on."),
+    "renew": ("signer.commands.preserve:renew", "Raise and renew files before what proves them ends."),
+    "alarms": ("signer.commands.preserve:alarms", "What has stopped issuing until somebody looks at it."),
     "audit": ("signer.commands.operate:audit", "Compare numbers, intentions, signatures and archive."),
     "bench": ("signer.commands.bench:bench", "Measure ours beside the peers, on this machine."),
 }

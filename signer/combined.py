@@ -16,6 +16,7 @@ from signer.settings import Settings
 from storage.database import open_database_to_read, transaction
 from storage.lookup import Lookup
 from storage.records import Issuer
+from storage.signing_keys import expiring
 from storage.units import agencies, regency_of
 from verifier.app import PublicParts, add_public_side
 from verifier.headers import SecurityHeaders
@@ -63,7 +64,13 @@ def create_combined_app(settings: Settings) -> FastAPI:
     if public.metrics_port is not None:
         serve_metrics(public.metrics_port)
     checks = {**readiness(desk, archive), "register": lookup.ping}
-    app.include_router(health_router(checks, stale_lists=parts.stale_lists))
+    app.include_router(
+        health_router(
+            checks,
+            stale_lists=parts.stale_lists,
+            expiring_keys=lambda: expiring(desk.register.engine),
+        )
+    )
     app.add_middleware(SecurityHeaders)
     return app
 

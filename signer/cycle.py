@@ -8,14 +8,14 @@ on one document) the cycle is run again and goes on where it stopped: one number
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from keys.provider import AnyKey, KeyRing
+from keys.provider import AnyKey, Key, KeyRing
 from keys.software import usable
-from signer import signature
+from signer import key_rules, signature
 from signer.composition import compose_document
 from signer.key_use import ask_for_cms, ask_for_pdf, check_signed_pdf
 from signer.levels import is_stamped
@@ -34,6 +34,7 @@ from storage import queue, steps
 from storage.archive import Archive, final_key, staging_key
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot, read_document
+from storage.records import day_in
 from storage.register import Register
 from storage.vocabulary import AbsahError, DocumentState
 from templates.catalogue import Catalogue
@@ -80,7 +81,10 @@ class Timestamps(Protocol):
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the cycle works with. Only the worker has one: it is the only process with a key ring."""
+    """What the cycle works with. Only the worker has one: it is the only process with a key ring.
+
+    ``anchors`` are the trusted roots, DER: a signature need not carry the one above it.
+    """
 
     register: Register
     archive: Archive
@@ -89,6 +93,7 @@ class Workshop:
     keys: KeyRing
     timestamps: Timestamps
     revocation: Revocation
+    anchors: Sequence[bytes]
     inspect: Callable[[bytes], FileAnswer]
     notifier: Notifier
     development: bool
@@ -133,8 +138,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
             if so_far.reply_sha256 is None:
                 if _has_to_wait(workshop, document, held, key):
                     return
-                usable(key, datetime.now(UTC))
-                workshop.revocation.refuse_revoked((key.certificate, *key.chain))
+                _check_key(workshop, document, key)
                 frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
                 if key.capability == "pdf":
                     held, so_far = ask_for_pdf(workshop, document, held, slot, so_far, key, frozen_pdf)
@@ -146,6 +150,9 @@ def issue(workshop: Workshop, claim: Claim) -> None:
         # 5. Timestamp. The token is believed only after we have checked it ourselves.
         if held.state == DocumentState.SIGNED:
             token = _stamp(workshop, document, so_far)
+            if token is not None:
+                # A permit may outlive the certificate, but not begin after it.
+                usable(workshop.keys.key(slot.key_id), token.time)
             held = steps.record_token(workshop.register, held, slot.ordinal, token)
             so_far = replace(so_far, token=token.der if token is not None else None)
         gathered[slot.ordinal] = so_far
@@ -257,7 +264,7 @@ def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
     """The signed file up to a slot: the same bytes at every attempt."""
     if gathered.covered_digest is not None and gathered.reply_sha256 is not None:
         return read_staged(workshop, held, gathered.reply_sha256)
-    if gathered.cms is None:
+    if not gathered.cms:
         raise AbsahError("The signature of an earlier slot is incomplete.", code="NOT_SIGNED")
     frozen_pdf = read_staged(workshop, held, gathered.frozen_sha256)
     cms = gathered.cms
@@ -266,12 +273,23 @@ def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
     return signature.assemble(frozen_pdf, gathered.byte_range, cms)
 
 
+def _check_key(workshop: Workshop, document: Document, key: Key) -> None:
+    """Before each use: certificates end and are revoked, and officers change, while a worker runs."""
+    now = datetime.now(UTC)
+    usable(key, now)
+    workshop.revocation.refuse_revoked((key.certificate, *key.chain))
+    key_rules.require(
+        workshop.register.engine, key, document.agency.id, document.type, day_in(document.zone, now),
+        development=workshop.development,
+    )  # fmt: skip
+
+
 def _stamp(workshop: Workshop, document: Document, gathered: FrozenSlot) -> Token | None:
     """A time-stamp over a signature; None where it has one, or the type does without, or rather than wait.
 
     A signature in a whole PDF can take none any more; where it came without, `_prolong` stamps the document.
     """
-    if document.level == "PAdES-B-B" or gathered.cms is None or is_stamped(gathered.cms):
+    if document.level == "PAdES-B-B" or not gathered.cms or is_stamped(gathered.cms):
         return None
     try:
         return workshop.timestamps.stamp_digest(signature.stamped_digest(gathered.cms))

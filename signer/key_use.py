@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from keys.provider import CmsKey, KeyRefused, PdfKey, ReplyLost, SigningKey
+from keys.software import usable
 from signer import signature
 from signer.foreign_signature import check_cms, check_reply
 from storage import steps
@@ -112,6 +113,7 @@ def check_signed_pdf(
 
     Raises:
         signer.foreign_signature.ProviderRefused: it is not what was asked for; it stays in the staging area.
+        KeyRefused: the certificate was not valid when it was made.
     """
     from signer.cycle import read_staged
 
@@ -122,6 +124,8 @@ def check_signed_pdf(
         key.certificate,
         workshop.inspect,
     )
+    if checked.proven_at is not None:
+        usable(key, checked.proven_at)
     held = steps.record_signed_pdf(
         workshop.register, held, slot.ordinal, checked.covered_digest, checked.proven_at
     )

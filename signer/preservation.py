@@ -46,9 +46,9 @@ def with_validation_data(workshop: Workshop, held: Claim, pdf: bytes, ordinal: i
     kept = preservation.read(workshop.register, held, ordinal)
     if kept is not None and kept.base_sha256 == base:
         return add_validation_data(pdf, ValidationData.from_bytes(kept.evidence))
-    links = needed_evidence(signed_data_of(pdf))
+    links = needed_evidence(signed_data_of(pdf), others=workshop.anchors)
     data = workshop.revocation.collect(links, accept_revoked=late)
-    more = needed_evidence((), responses=data.ocsps, others=data.certificates)
+    more = needed_evidence((), responses=data.ocsps, others=(*data.certificates, *workshop.anchors))
     if more := tuple(link for link in more if link not in links):
         data = data.joined(workshop.revocation.collect(more, accept_revoked=late))
     preservation.record_evidence(workshop.register, held, ordinal, base, data.to_bytes())
@@ -56,7 +56,7 @@ def with_validation_data(workshop: Workshop, held: Claim, pdf: bytes, ordinal: i
 
 
 def with_document_timestamp(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int) -> bytes:
-    """The file, to which `with_validation_data` may have added, under a document time-stamp.
+    """The file under a document time-stamp.
 
     Raises:
         TimestampUnavailable, TimestampRefused: no authority gives a token that we believe.
@@ -64,12 +64,10 @@ def with_document_timestamp(workshop: Workshop, held: Claim, pdf: bytes, ordinal
     frozen = freeze_document_timestamp(pdf, workshop.timestamps.token_size)
     kept = preservation.read(workshop.register, held, ordinal)
     digest = frozen.digest.hex()
-    if kept is None:
-        nothing = ValidationData().to_bytes()
-        preservation.record_evidence(
-            workshop.register, held, ordinal, hashlib.sha256(pdf).hexdigest(), nothing
-        )
     token = kept.token if kept is not None and kept.digest == digest else None
+    if kept is None:
+        base = hashlib.sha256(pdf).hexdigest()
+        preservation.record_evidence(workshop.register, held, ordinal, base, ValidationData().to_bytes())
     if token is None:
         made = workshop.timestamps.stamp_digest(frozen.digest)
         preservation.record_token(workshop.register, held, ordinal, digest, made.der, made.time, made.until)
@@ -121,12 +119,16 @@ def extend(workshop: Workshop, held: Claim) -> None:
     if hashlib.sha256(pdf).hexdigest() != present.sha256:
         raise SelfCheckFailed("The archive returned other bytes than were issued.", code="ARCHIVE_CORRUPT")
     raising = is_below(present.reached, present.level)
-    longer = with_validation_data(workshop, held, pdf, present.ordinal, late=True)
-    if not raising or present.reached == "PAdES-B-B" or present.level == "PAdES-B-LTA":
-        longer = with_document_timestamp(workshop, held, longer, present.ordinal)
+    if present.reached == "PAdES-B-B":
+        # First the time alone: what proves its authority can be asked about once that is there.
+        longer = with_document_timestamp(workshop, held, pdf, present.ordinal)
+    else:
+        longer = with_validation_data(workshop, held, pdf, present.ordinal, late=True)
+        if not raising or present.level == "PAdES-B-LTA":
+            longer = with_document_timestamp(workshop, held, longer, present.ordinal)
     answer = check_file(workshop, longer, signatures=present.slots)
     level = reached(answer)
-    if is_below(level, present.level):
+    if is_below(level, present.level) and not is_below(present.reached, level):
         raise SelfCheckFailed(f"The extended file reaches {level} only.")
     sha256 = hashlib.sha256(longer).hexdigest()
     key = final_key(held.agency_id, sha256)

@@ -50,6 +50,12 @@ class RevocationUnavailable(Unavailable):
     code = "REVOCATION_UNAVAILABLE"
 
 
+class NoRevocationSource(AbsahError):
+    """A level was promised for which nobody can be asked; waiting does not help."""
+
+    code = "NO_REVOCATION_SOURCE"
+
+
 class CertificateRevoked(AbsahError):
     """A certificate that our signatures need was revoked; nothing more is signed with it."""
 
@@ -62,7 +68,7 @@ class Revocation:
     Args:
         engine: of the register.
         ask: see `Ask`; `over_http` asks real authorities.
-        responder: the OCSP responder for certificates that name none; None: they cannot be asked about.
+        responders: the OCSP responders for certificates that name none, in order.
         clock: our own time, aware.
     """
 
@@ -71,10 +77,10 @@ class Revocation:
         engine: Engine,
         ask: Ask,
         *,
-        responder: str | None = None,
+        responders: Sequence[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._engine, self._ask, self._responder, self._clock = engine, ask, responder, clock
+        self._engine, self._ask, self._responders, self._clock = engine, ask, tuple(responders), clock
         self._paused: dict[str, float] = {}
         self._noted: dict[bytes, datetime] = {}
 
@@ -84,6 +90,7 @@ class Revocation:
         ``accept_revoked`` takes “revoked” for an answer, too: of a signature whose time is proven already.
 
         Raises:
+            NoRevocationSource: one of them names nobody, and no responder is set.
             CertificateRevoked: one of them was revoked, and that is not accepted.
             RevocationUnavailable: of one of them nobody says anything now.
         """
@@ -146,16 +153,23 @@ class Revocation:
 
     def _fetch(self, link: Link) -> Answer:
         certificate = x509.load_der_x509_certificate(link.certificate)
-        for kind, url in self._addresses(certificate):
+        addresses = self._addresses(certificate)
+        if not addresses:
+            raise NoRevocationSource(
+                "A certificate names nobody who could be asked whether it was revoked; set ABSAH_OCSP_URL, "
+                "or let the document's type promise PAdES-B-T."
+            )
+        for kind, url in addresses:
             if self._paused.get(url, 0.0) > time.monotonic():
                 continue
+            request = _request(certificate, link) if kind == "OCSP" else None
             try:
-                request = _request(certificate, link) if kind == "OCSP" else None
-                found = self._judge(kind, self._ask(kind, url, request), link)
+                answered = self._ask(kind, url, request)
             except RevocationUnavailable:
-                found = None
-            if found is None:
                 self._paused[url] = time.monotonic() + _PAUSE_SECONDS
+                continue
+            found = self._judge(kind, answered, link)
+            if found is None:
                 continue
             evidence.keep(self._engine, found, _milliseconds(self._clock()))
             return found
@@ -166,9 +180,8 @@ class Revocation:
 
     def _addresses(self, certificate: x509.Certificate) -> list[tuple[Kind, str]]:
         named: list[tuple[Kind, str]] = [("OCSP", url) for url in _responders(certificate)]
-        if not named and self._responder is not None:
-            named = [("OCSP", self._responder)]
-        return named + [("CRL", url) for url in _lists(certificate)]
+        lists: list[tuple[Kind, str]] = [("CRL", url) for url in _lists(certificate)]
+        return [*named, *lists] or [("OCSP", url) for url in self._responders]
 
     def _judge(self, kind: Kind, der: bytes, link: Link) -> Answer | None:
         """What the answer says of the certificate, if it may speak about it and holds now."""

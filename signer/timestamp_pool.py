@@ -113,7 +113,7 @@ class TimestampPool:
                 return token
         if refused:
             # The clock is ours only where nobody contradicts: one authority alone may be wrong itself.
-            code = "TSA_TIME" if all(each.code == "TSA_TIME" for each in refused) else refused[0].code
+            code = next((each.code for each in refused if each.code != "TSA_TIME"), "TSA_TIME")
             self._tell(code)
             raise next(each for each in refused if each.code == code)
         self._tell(TimestampUnavailable.code)
@@ -173,6 +173,8 @@ def _read_entry(entry: dict[str, Any], number: int, file: Path) -> TsaSettings:
     def refuse(what: str) -> Misconfigured:
         return Misconfigured(f"ABSAH_TSA_FILE: {file}, [[tsa]] number {number}: {what}.", code="TSA_FILE")
 
+    if not isinstance(entry, dict):
+        raise refuse("it has to be a table: [[tsa]]")
     unknown = sorted(entry.keys() - _KNOWN)
     if unknown:
         raise refuse(f"“{unknown[0]}” is not known; known are {', '.join(sorted(_KNOWN))}")

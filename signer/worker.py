@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -70,22 +71,32 @@ def sweep(workshop: Workshop) -> None:
     notify(workshop)
 
 
-def extend_next(workshop: Workshop, until: datetime | None = None) -> bool:
-    """Raise or renew the file that has been due longest, or is due by ``until``; False when none is."""
+@dataclass(frozen=True)
+class Extended:
+    """What came of raising or renewing one document's file; ``error`` is None where it has a new one."""
+
+    document_id: str
+    error: AbsahError | None = None
+
+
+def extend_next(workshop: Workshop, until: datetime | None = None) -> Extended | None:
+    """Raise or renew the file that has been due longest, or is due by ``until``; None when none is."""
     claim = preservation.claim_next(workshop.register, until)
     if claim is None:
-        return False
+        return None
     bound = log.bind(document=claim.document_id, fence=claim.fence)
     try:
         extend(workshop, claim)
         bound.info("document.extended")
-    except FenceLost:
+    except FenceLost as error:
         bound.warning("document.fence_lost")
+        return Extended(claim.document_id, error)
     except AbsahError as error:
-        # The file that is there stays as good as it was; ten times in vain, and once an hour from then on.
+        # The file that is there stays as good as it was; in an hour it is tried again.
         bound.warning("document.not_extended", code=error.code)
-        queue.release(workshop.register, claim, error, waits=isinstance(error, Unavailable))
-    return True
+        preservation.postpone(workshop.register, claim, error)
+        return Extended(claim.document_id, error)
+    return Extended(claim.document_id)
 
 
 def refresh_revocation(workshop: Workshop) -> None:

@@ -9,13 +9,15 @@ from typing import Literal
 import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.development import DevelopmentKeyRing
-from keys.provider import KeyRefused, KeyRing
+from keys.provider import KeyRefused
 from keys.revocation_server import DevelopmentOcspResponder
 from keys.ring import KeyList
 from keys.software import usable
 from keys.timestamp_server import DevelopmentTimeStampAuthority
+from signer import key_rules
 from signer.cycle import Workshop
 from signer.parts import open_archive, open_catalogue, open_register, read_trust
 from signer.revocation import Revocation, over_http
@@ -42,17 +44,19 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
     catalogue = open_catalogue(settings)
     register = open_register(settings)
 
-    keys = open_keys(settings, anchors)
+    ring = open_keys(settings, anchors)
+    key_rules.note_all(register.engine, ring, ring.key)
     # Keys of the development PKI ask nobody.
-    listed = keys if isinstance(keys, KeyList) else KeyList({}, {})
+    listed = ring if isinstance(ring, KeyList) else KeyList({}, {})
     return Workshop(
         register=register,
         archive=open_archive(settings),
         catalogue=catalogue,
         renderer=Renderer(catalogue),
-        keys=keys,
+        keys=ring,
         timestamps=_open_timestamps(settings, register, anchors, transport),
         revocation=_open_revocation(settings, register),
+        anchors=tuple(each.public_bytes(Encoding.DER) for each in anchors),
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
@@ -107,8 +111,9 @@ _DEVELOPMENT_RESPONDER = "development:"
 
 def _open_revocation(settings: Settings, register: Register) -> Revocation:
     """Asks real authorities, and for the development PKI its own responder in this process."""
-    if settings.ocsp_url is not None or settings.keys_file is not None or not settings.development:
-        return Revocation(register.engine, over_http, responder=settings.ocsp_url)
+    responders = (settings.ocsp_url,) if settings.ocsp_url is not None else ()
+    if not settings.development:
+        return Revocation(register.engine, over_http, responders=responders)
     own: list[DevelopmentOcspResponder] = []
 
     def ask(kind: Literal["OCSP", "CRL"], url: str, request: bytes | None) -> bytes:
@@ -118,10 +123,10 @@ def _open_revocation(settings: Settings, register: Register) -> Revocation:
             own.append(DevelopmentOcspResponder(settings.keys_folder))
         return own[0].respond(request)
 
-    return Revocation(register.engine, ask, responder=_DEVELOPMENT_RESPONDER)
+    return Revocation(register.engine, ask, responders=(*responders, _DEVELOPMENT_RESPONDER))
 
 
-def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyRing:
+def open_keys(settings: Settings, anchors: Sequence[x509.Certificate]) -> KeyList | DevelopmentKeyRing:
     """The signing keys: those of the list, else the development PKI, which production refuses.
 
     Each key is looked at now, because the first document, or the check of a finished one, would find only

@@ -19,7 +19,9 @@ from storage.queue import LEASE_MS, Claim, FenceLost, advance
 from storage.register import Register
 from storage.rows import row_of
 from storage.tables import document, document_file, now_ms, preservation
-from storage.vocabulary import LEVELS, DocumentState
+from storage.vocabulary import LEVELS, AbsahError, DocumentState
+
+_PAUSE_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,20 @@ def record_file(
             connection, held.agency_id, "worker", f"document.{reason}", held.document_id, at=at,
             sha256=sha256, level=level,
         )  # fmt: skip
+
+
+def postpone(register: Register, held: Claim, error: AbsahError) -> None:
+    """Give the document back for an hour: its file could not be extended now."""
+    with transaction(register.engine) as connection:
+        connection.execute(
+            update(document)
+            .where(
+                document.c.agency_id == held.agency_id,
+                document.c.id == held.document_id,
+                document.c.fence == held.fence,
+            )
+            .values(lease_until=0, next_attempt_at=now_ms() + _PAUSE_MS, last_error=error.code)
+        )
 
 
 def planned(register: Register, until: datetime | None = None) -> list[Mapping[str, Any]]:

@@ -108,7 +108,7 @@ def advance(
         FenceLost: it is not; nothing is written.
     """
     changed = connection.execute(
-        _ADVANCE,
+        _FINISH if state == DocumentState.ISSUED else _ADVANCE,
         {
             "of_agency": held.agency_id,
             "of_document": held.document_id,
@@ -290,17 +290,16 @@ _DUE = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_ADVANCE = (
-    update(document)
-    .where(
-        _NAMED,
-        document.c.fence == bindparam("of_fence"),
-        document.c.state == bindparam("of_state"),
-        document.c.slot == bindparam("of_slot"),
-    )
-    # Each step renews the lease, and a step forward proves that the document is no poison.
-    .values(lease_until=now_ms() + LEASE_MS, attempts=0, last_error=None)
+_STEP = update(document).where(
+    _NAMED,
+    document.c.fence == bindparam("of_fence"),
+    document.c.state == bindparam("of_state"),
+    document.c.slot == bindparam("of_slot"),
 )
+# Each step renews the lease, and a step forward proves that the document is no poison.
+_ADVANCE = _STEP.values(lease_until=now_ms() + LEASE_MS, attempts=0, last_error=None)
+# Who issued it is done with it: whoever raises or renews its file need not wait.
+_FINISH = _STEP.values(lease_until=0, attempts=0, last_error=None)
 
 
 def _claim(connection: Connection, claiming: Update, agency_id: str, document_id: str) -> Claim | None:

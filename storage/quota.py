@@ -25,5 +25,6 @@ def take(engine: Engine, name: str, most: int) -> bool:
             .on_conflict_do_update(
                 index_elements=["name", "day"], set_={"used": tsa_use.c.used + 1}, where=tsa_use.c.used < most
             )
+            .returning(tsa_use.c.used)
         )
-        return counted.rowcount == 1
+        return counted.first() is not None

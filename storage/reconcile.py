@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, and_, exists, func, not_, select
+from sqlalchemy import Connection, and_, func, select
 
 from storage.archive import Archive, ObjectMissing, final_key
-from storage.tables import document, document_file, series, signature, signature_intent
+from storage.key_uses import mistaken
+from storage.tables import document, document_file, series
 from storage.vocabulary import DocumentState
 
 
 def discrepancies(connection: Connection, archive: Archive) -> Iterator[str]:
     """One sentence for each thing that does not fit; ids and numbers only."""
     yield from _gaps(connection)
-    yield from _signatures_without_intent(connection)
+    yield from mistaken(connection)
     yield from _missing_objects(connection, archive)
 
 
@@ -38,22 +39,6 @@ def _gaps(connection: Connection) -> Iterator[str]:
     for agency_id, name, following, count, highest in rows:
         if count != following - 1 or (highest or 0) != following - 1:
             yield f"Series {agency_id}/{name} gave {following - 1} numbers, the register holds {count}."
-
-
-def _signatures_without_intent(connection: Connection) -> Iterator[str]:
-    intended = exists().where(
-        signature_intent.c.agency_id == signature.c.agency_id,
-        signature_intent.c.document_id == signature.c.document_id,
-        signature_intent.c.ordinal == signature.c.ordinal,
-        signature_intent.c.digest == signature.c.digest,
-    )
-    rows = connection.execute(
-        select(signature.c.document_id, signature.c.ordinal).where(
-            signature.c.cms.is_not(None) | signature.c.reply_sha256.is_not(None), not_(intended)
-        )
-    )
-    for document_id, ordinal in rows:
-        yield f"Signature {ordinal} of document {document_id} was made without a recorded intention."
 
 
 def _missing_objects(connection: Connection, archive: Archive) -> Iterator[str]:

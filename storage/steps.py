@@ -195,7 +195,8 @@ def record_signed_pdf(
     """
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.SIGNED)
-        values = {"covered_digest": covered_digest.hex(), "token_time": _milliseconds(proven_at)}
+        # The signature itself is in the file; an empty CMS says that there is one.
+        values = {"covered_digest": covered_digest.hex(), "cms": b"", "token_time": _milliseconds(proven_at)}
         connection.execute(_FILL_SLOT, _named(held, ordinal) | values)
         audit.record(connection, held.agency_id, "worker", "document.signed", held.document_id, slot=ordinal)
         return advanced

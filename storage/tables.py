@@ -217,8 +217,8 @@ signature = Table(
     Column("token", LargeBinary),
     Column("token_time", BigInteger),
     Column("fence", Integer),
-    # Of a key that signs whole PDFs: since when a question to it is without an answer, the SHA-256 of the
-    # first answer, and what the signature in it covers, once it was checked.
+    # Of a key that signs whole PDFs (its CMS is empty): since when a question to it is without an answer, the
+    # SHA-256 of the first answer, and what the signature in it covers, once it was checked.
     Column("asked_at", BigInteger),
     Column("reply_sha256", String(64)),
     Column("covered_digest", String(64)),
@@ -398,6 +398,32 @@ audit_event = Table(
     # Filled afterwards by one sequencer, so that no transaction waits for another's audit row.
     Column("sequence", Integer, unique=True),
     Column("chain_sha256", String(64)),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    # Every key that a worker has opened, or that somebody has registered; never key material.
+    Column("id", String(80), primary_key=True),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),  # seen, active, retired
+    Column("human_cost", String(20), nullable=False, server_default="nothing"),
+    Column("development", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+key_permission = Table(
+    "key_permission",
+    metadata,
+    # Which key may sign which type for which agency, from when until when. A key of production signs only
+    # what stands here.
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("key_id", String(80), primary_key=True),
+    Column("type", String(80), primary_key=True),  # * for all types of the agency
+    Column("valid_from", Date, nullable=False),
+    Column("valid_until", Date),
 )
 
 revocation_answer = Table(

@@ -19,7 +19,7 @@ and never a good answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -83,6 +83,7 @@ def inspect(
     password: str | None = None,
     in_detail: bool = False,
     revocation: RevocationAnswers = NO_ANSWERS,
+    tell: Callable[[FileAnswer], None] = lambda _: None,
 ) -> FileAnswer:
     """What a file shows by itself.
 
@@ -93,6 +94,8 @@ def inspect(
         password: opens an encrypted file; the empty password is tried first.
         in_detail: also what a validation report tells, `FileAnswer.details`.
         revocation: what addresses of certification authorities answered; judged like what the file brings.
+        tell: is given the answer as it stands before pages of an unsigned file are drawn, of which this
+            process may die, and after each of them.
 
     Never raises: whatever is wrong with the file, or with an anchor, is a finding.
     """
@@ -109,7 +112,9 @@ def inspect(
     if what is not None or b"%PDF-" not in pdf[:1024]:
         reasons = (Observation("NOT_PDF"), *((what,) if what is not None else ()))
         return FileAnswer(readable=False, findings=reasons, traces=find_traces(pdf))
-    answer = _guarded(lambda: _inspect_pdf(pdf, trusted, moment, password, revocation, in_detail=in_detail))
+    answer = _guarded(
+        lambda: _inspect_pdf(pdf, trusted, moment, password, revocation, tell, in_detail=in_detail)
+    )
     if answer.readable and not any(is_altered(signature) for signature in answer.signatures):
         # A good file may hold a document of ours as an attachment; it is not that document.
         return answer
@@ -133,6 +138,7 @@ def _inspect_pdf(
     moment: datetime,
     password: str | None,
     revocation: RevocationAnswers,
+    tell: Callable[[FileAnswer], None],
     *,
     in_detail: bool,
 ) -> FileAnswer:
@@ -169,8 +175,8 @@ def _inspect_pdf(
             findings.append(Observation("USAGE_RIGHTS"))
         elif b"/ByteRange" in pdf:
             findings.append(Observation("SIGNATURE_REMOVED"))
-        codes = scan.read_codes_of_pdf(pdf)
-        return FileAnswer(readable=True, unsigned=True, findings=tuple(findings), qr_codes=codes)
+        unsigned = FileAnswer(readable=True, unsigned=True, findings=tuple(findings))
+        return _with_codes(unsigned, scan.read_codes_of_pdf(pdf, document.password), tell)
 
     # (4) Each ByteRange covers all but its own Contents.
     for signature in signatures:
@@ -308,6 +314,23 @@ def _first_repaired(file: File, ends: Sequence[int]) -> Document:
 def _picture_answer(picture: bytes) -> FileAnswer:
     codes = scan.read_codes_of_picture(picture)
     return FileAnswer(readable=True, unsigned=True, findings=(Observation("NO_SIGNATURE"),), qr_codes=codes)
+
+
+def _with_codes(
+    answer: FileAnswer, pages: Iterator[tuple[str, ...]], tell: Callable[[FileAnswer], None]
+) -> FileAnswer:
+    """The answer about an unsigned file, with the QR codes of its pages as far as they can be drawn."""
+    codes: dict[str, None] = {}
+    so_far = replace(answer, findings=(*answer.findings, Observation("CODES_NOT_READ")))
+    tell(so_far)
+    try:
+        for found in pages:
+            codes.update(dict.fromkeys(found))
+            so_far = replace(so_far, qr_codes=tuple(codes))
+            tell(so_far)
+    except Exception:  # the libraries raise anything on an odd page; the file is unsigned either way
+        return so_far
+    return replace(answer, qr_codes=tuple(codes))
 
 
 def _find_signatures(document: Document, findings: list[Observation]) -> list[Signature]:

@@ -6,7 +6,7 @@ neither explains is forbidden.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -88,16 +88,16 @@ def judge_aftermath(
         drawn.update(dict.fromkeys(step.drawn))
         shows = shows or step.shows
     if outcome.weight == "permitted":
-        _judge_drawn(drawn, Drawings(document, now), field.name, outcome)
+        _judge_drawn(tuple(drawn), Drawings(document, now), field.name, outcome)
     undrawn = outcome.weight == "permitted" and not shows
     return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings), undrawn)
 
 
-def _judge_drawn(drawn: Iterable[Drawn], pages: Drawings, name: str, outcome: Outcome) -> None:
+def _judge_drawn(drawn: Sequence[Drawn], pages: Drawings, name: str, outcome: Outcome) -> None:
     """Whether what came to lie on the pages hides something, or reads as part of it, as shown now."""
     for each in drawn:
         try:
-            found = each.finding(pages)
+            found = each.finding(pages, drawn)
         except CannotDraw:
             outcome.add("undetermined", "PAGE_NOT_DRAWN", field=name, page=each.page)
             continue

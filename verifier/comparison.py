@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from verifier.appearances import writes_or_depicts
+from verifier.field_looks import contradicts
 from verifier.form_fields import FormNode, read_form
 from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
 from verifier.overlap import Box, CannotDraw, Drawings, Drawn
 from verifier.pdf.document import Document
-from verifier.pdf.objects import Reference, Stream
+from verifier.pdf.objects import Reference, Stream, TooMuch
 from verifier.report import Observation
 from verifier.roles import Role, extend_roles, map_roles, page_numbers
 from verifier.signature_fields import Locks, terminal_fields, text
@@ -26,6 +27,7 @@ Weight = Literal["permitted", "undetermined", "forbidden"]
 _ORDER = ("permitted", "undetermined", "forbidden")
 
 _HIDDEN_FLAGS = 1 | 2 | 32  # invisible, hidden, no view (ISO 32000-2, table 167)
+_PRINT, _NO_VIEW = 4, 32
 _READ_ONLY = 1
 _FULL_PAGE = 0.25
 
@@ -37,6 +39,9 @@ _FIELD_FREE = frozenset({"M", "StructParent", "NM"})
 _WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "TU", "Type", "Rect"})
 _WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "TI", "DA", "DS", "RV", "DV", "MK"})
 _NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
+_MARK_KINDS = frozenset({"Highlight", "Underline", "Squiggly", "StrikeOut"})
+_MOST_MARKS = 3000  # quadrilaterals
+_LARGEST_ICON = 40.0  # points
 # What a reader may take for a part of the page, where it stands among what was signed.
 _DRAWN_KINDS = frozenset(
     {
@@ -112,6 +117,7 @@ class Comparison:
         self._old_fields = form.nodes
         self._new_fields = now.once(read_form, lambda: read_form(now, form, self._candidates)).nodes
         self._filled: set[int] = set()
+        self._marks = 0
         self.drawn: list[Drawn] = []
         """What came to lie on the pages; whether it hides something is asked of the last state."""
         self.shows = False
@@ -321,7 +327,7 @@ class Comparison:
             self._forbid("CHANGE_AFTER_CERTIFICATION", name=name)
             return
         for widget in self._widgets(node):
-            if _RUNNING & widget.keys():
+            if _RUNNING & widget.keys() or (self._box(widget) is not None and _is_printed_only(widget)):
                 self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(widget))
             self._check_cover(widget, name, was_there=False, on_line=True, empty="AP" not in widget)
 
@@ -412,6 +418,11 @@ class Comparison:
         self._fill(number, after)
         for widget in self._widgets(after):
             self._check_cover(widget, known.name, was_there=True)
+            if known.kind in ("Tx", "Ch") and contradicts(
+                self._new, after, widget, new.value if new is not None else after.get("V")
+            ):
+                self._forbid("CHANGE_FIELD", name=known.name, page=page)
+                return
         self.outcome.add("permitted", "FORM_FILLED", field=self._name, name=known.name, page=page)
 
     def _has_value_of(self, old: FormNode, new: FormNode) -> bool:
@@ -469,13 +480,21 @@ class Comparison:
         kind = self._new.get(node, "Subtype") if isinstance(node, dict) else None
         allowed = self._locks.permission in (None, 3)
         known = kind in _NOTE_KINDS or kind in _DRAWN_KINDS
-        if not isinstance(node, dict) or not known or not allowed or _RUNNING & node.keys():
+        if (
+            not isinstance(node, dict)
+            or not known
+            or not allowed
+            or _RUNNING & node.keys()
+            or _is_printed_only(node)
+        ):
             self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind=kind or "?")
             return
         if kind != "Popup" or "AP" in node:
             self._check_cover(node, str(kind), page=page)
-        if kind in _DRAWN_KINDS or writes_or_depicts(self._new, node):
+        if kind in _DRAWN_KINDS or writes_or_depicts(self._new, node) or self._is_large(node, str(kind)):
             self._check_apart(node, str(kind), page)
+        elif kind in _MARK_KINDS:
+            self._check_marks(node, str(kind), page)
         self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
 
     def _annotation(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -547,6 +566,26 @@ class Comparison:
             return
         self.drawn.append(Drawn(box, kind, page, joins=True))
 
+    def _is_large(self, annotation: dict[str, Any], kind: str) -> bool:
+        """Whether what should be an icon has room for words, or a window a look of its own."""
+        if kind == "Popup":
+            return "AP" in annotation
+        box = self._box(annotation) if kind == "Text" else None
+        return box is not None and max(box.x1 - box.x0, box.y1 - box.y0) > _LARGEST_ICON
+
+    def _check_marks(self, annotation: dict[str, Any], kind: str, page: str) -> None:
+        """A marker or a line may lie on signed words, and may be nothing else."""
+        box = self._box(annotation)
+        if box is None or _flags(annotation) & _HIDDEN_FLAGS:
+            return
+        quads = _quads(self._new.resolve_all(annotation.get("QuadPoints")))
+        self._marks += len(quads)
+        if self._marks > _MOST_MARKS:
+            raise TooMuch("more marks than anybody makes")
+        if not quads:
+            quads = ((box.x0, box.y1, box.x1, box.y1, box.x0, box.y0, box.x1, box.y0),)
+        self.drawn.append(Drawn(box, kind, page, quads=quads, wavy=kind == "Squiggly"))
+
     def _box(self, widget: dict[str, Any]) -> Box | None:
         numbers = self._new.resolve_all(widget.get("Rect"))
         if (
@@ -600,12 +639,24 @@ class Comparison:
         self.outcome.add("forbidden", code, field=self._name, **values)
 
 
+def _quads(values: Any) -> tuple[tuple[float, ...], ...]:
+    """Each quadrilateral of /QuadPoints with its eight numbers; none where it is not that."""
+    if not isinstance(values, list) or not all(isinstance(each, int | float) for each in values):
+        return ()
+    return tuple(tuple(map(float, values[at : at + 8])) for at in range(0, len(values) - 7, 8))
+
+
 def _integer(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
 def _flags(node: dict[str, Any]) -> int:
     return _integer(node.get("F"))
+
+
+def _is_printed_only(node: dict[str, Any]) -> bool:
+    """Whether paper shows what no screen does, so that nobody looks at it in time."""
+    return _flags(node) & (_PRINT | _HIDDEN_FLAGS) == _PRINT | _NO_VIEW and "AP" in node
 
 
 def _widgets_on_pages(document: Document) -> frozenset[int]:

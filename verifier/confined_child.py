@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NoReturn
@@ -125,12 +125,13 @@ def _read_at(descriptor: int, size: int, start: int) -> bytes:
 
 def load_libraries(*, scans: bool) -> None:
     """Import all that a child needs, since it cannot open a file; ``scans`` also what reads pictures."""
-    from verifier import by_file, page_pictures, picture_stream, preload, scan
+    from verifier import by_file, font_codes, page_pictures, picture_stream, preload, scan
 
     preload.load_lazy_modules()
     if scans:
         scan.preload()
         page_pictures.preload()
+        font_codes.preload()
     _ = by_file, picture_stream
 
 
@@ -144,8 +145,9 @@ def run_confined(
     """Judge or draw one file behind the walls, write the answer to ``result``, and end.
 
     Never returns: it runs in a process forked for it. A job may be a descriptor made by its
-    ``to_descriptor``; then ``anchors`` are its anchors. A verdict is one JSON object, pictures are the
-    messages of `picture_stream`. The file reaches no code that parses it before the walls are up.
+    ``to_descriptor``; then ``anchors`` are its anchors. A verdict is a line of JSON, of which a later one
+    takes the place; pictures are the messages of `picture_stream`. The file reaches no code that parses it
+    before the walls are up.
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -157,7 +159,7 @@ def run_confined(
         if isinstance(ready, PictureJob):
             _draw(result, ready)
         else:
-            _write(result, _judge(ready))
+            _write(result, _judge(ready, lambda answer: _write(result, _encoded(answer))))
         # Said before the memory is given back, which takes longer than to read the answer.
         os.close(result)
     except BaseException:  # whatever happens in here must not run the parent's code
@@ -171,7 +173,7 @@ def _draw(result: int, job: PictureJob) -> None:
     send(lambda message: _write(result, message), job.pdf, job.field, job.password, job.done)
 
 
-def _judge(job: Job) -> bytes:
+def _judge(job: Job, tell: Callable[[FileAnswer], None]) -> bytes:
     from verifier.by_file import inspect
 
     try:
@@ -182,16 +184,21 @@ def _judge(job: Job) -> bytes:
             password=job.password,
             in_detail=job.in_detail,
             revocation=job.revocation,
+            tell=tell,
         )
-        encoded = json.dumps(answer.to_json()).encode()
+        encoded = _encoded(answer)
         if answer.details is not None and len(encoded) > MAXIMUM_RESULT_BYTES:
             findings = (*answer.findings, Observation("DETAILS_MISSING"))
-            encoded = json.dumps(replace(answer, details=None, findings=findings).to_json()).encode()
+            encoded = _encoded(replace(answer, details=None, findings=findings))
     except (MemoryError, RecursionError):
         encoded = b""
     if not 0 < len(encoded) <= MAXIMUM_RESULT_BYTES:
-        encoded = json.dumps(FileAnswer.unreadable("LIMIT").to_json()).encode()
+        encoded = _encoded(FileAnswer.unreadable("LIMIT"))
     return encoded
+
+
+def _encoded(answer: FileAnswer) -> bytes:
+    return json.dumps(answer.to_json()).encode() + b"\n"
 
 
 def _close_all_but(keep: int) -> None:

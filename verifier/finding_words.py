@@ -145,6 +145,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Kode QR di file ini menuju {host}, bukan alamat kami; jangan dibuka.",
         "The QR code in this file leads to {host}, which is not ours; do not open it.",
     ),
+    "CODES_NOT_READ": (
+        "info",
+        "Tidak semua halaman file ini dapat dicari kode QR-nya.",
+        "Not every page of this file could be searched for a QR code.",
+    ),
     "QR_FOUND": (
         "info",
         "Di file ini ada kode QR yang menuju {host}.",

@@ -11,12 +11,16 @@ from storage.vocabulary import AbsahError
 
 
 def health_router(
-    checks: Mapping[str, Callable[[], None]], *, stale_lists: Callable[[], Sequence[str]] = tuple
+    checks: Mapping[str, Callable[[], None]],
+    *,
+    stale_lists: Callable[[], Sequence[str]] = tuple,
+    expiring_keys: Callable[[], Mapping[str, int]] = dict,
 ) -> APIRouter:
     """``/healthz``: the process answers. ``/readyz``: each part in ``checks`` does; a check raises if not.
 
     ``stale_lists`` names the trusted lists that are past their next update. They are told and do not make the
-    program unready: every replica has the same ones, and what needs no list is answered as before.
+    program unready: every replica has the same ones, and what needs no list is answered as before. So are
+    ``expiring_keys``, signing keys whose certificates end soon, with the days that are left.
     """
     router = APIRouter(tags=["health"])
 
@@ -29,7 +33,7 @@ def health_router(
         "/readyz", summary="Every part answers", responses={503: {"description": "Some part does not"}}
     )
     def readyz() -> JSONResponse:
-        """The parts and, of those that fail, the error's code; the trusted lists that are stale, if any."""
+        """The parts and, of those that fail, the error's code; lists that are stale, keys that end soon."""
         parts = {}
         for name, check in checks.items():
             try:
@@ -41,6 +45,8 @@ def health_router(
         answer: dict[str, object] = {"status": "ok" if ready else "unready", "parts": parts}
         if stale := list(stale_lists()):
             answer["stale_lists"] = stale
+        if ready and (expiring := dict(expiring_keys())):
+            answer["expiring_keys"] = expiring
         return JSONResponse(answer, 200 if ready else 503)
 
     return router

@@ -7,9 +7,11 @@ rectangle every place that carried ink has to carry it still. Runs inside the sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from verifier.markup import Frame, Marked, is_level
 from verifier.pdf.document import Document
 
 _SCALE = 2.0  # 144 dots per inch
@@ -22,6 +24,7 @@ _FEWEST = 3  # less than a dash or a point in it, where nothing at all should di
 _AROUND = 9  # pixels within which there is paper somewhere
 # A line on which one signs: 24 points and longer, thinner than 2 points.
 _LINE_LONG, _LINE_THICK = 48, 4
+_FAR = 20_000.0  # points
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Box:
         return Box(self.page, self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
 
     @property
+    def corners(self) -> tuple[float, ...]:
+        """Two opposite points: x, y, x, y."""
+        return self.x0, self.y0, self.x1, self.y1
+
+    @property
     def told(self) -> str:
         """The rectangle for a sentence: left, bottom, right, top."""
         return f"{self.x0:.0f} {self.y0:.0f} {self.x1:.0f} {self.y1:.0f}"
@@ -58,7 +66,8 @@ class Drawn:
     """Something that came to lie on a page, called ``name``; ``page`` is counted from 1, for a sentence.
 
     ``was_there`` and ``on_line`` as in `Drawings.hides`; ``joins`` says that it may not even stand beside
-    what was signed.
+    what was signed. ``quads`` are the quadrilaterals on which a marker or a line may be drawn, four points
+    each (/QuadPoints), ``wavy`` that the line is one; then it is asked whether it draws anything else.
     """
 
     box: Box
@@ -67,14 +76,21 @@ class Drawn:
     was_there: bool = False
     on_line: bool = False
     joins: bool = False
+    quads: tuple[tuple[float, ...], ...] = ()
+    wavy: bool = False
 
-    def finding(self, pages: Drawings) -> tuple[str, dict[str, object]] | None:
+    def finding(self, pages: Drawings, others: Sequence[Drawn] = ()) -> tuple[str, dict[str, object]] | None:
         """What is wrong with it, as the code of a finding and its values; None if nothing is.
+
+        ``others`` are all that came to lie on the pages; each is judged by itself.
 
         Raises:
             CannotDraw: as `Drawings.hides`.
         """
-        if self.joins:
+        if self.quads:
+            if pages.reads_as_words(self, others):
+                return "CONTENT_JOINED", {"kind": self.name, "page": self.page}
+        elif self.joins:
             if pages.has_ink(self.box.grown(_APART)):
                 return "CONTENT_JOINED", {"kind": self.name, "page": self.page}
         elif pages.hides(self.box, was_there=self.was_there, on_line=self.on_line):
@@ -94,6 +110,7 @@ class Drawings:
         self._opened: dict[bool, Any] = {}
         self._drawn: dict[tuple[bool, int, bool], Any] = {}
         self._answers: dict[tuple[Box, bool, bool], bool] = {}
+        self._inks: dict[int, tuple[Any, Any]] = {}
 
     def hides(self, box: Box, *, was_there: bool, on_line: bool = False) -> bool:
         """Whether ink of the signed page is gone within the box.
@@ -152,6 +169,73 @@ class Drawings:
             return bool(before.size != after.size)
         difference = ImageChops.difference(before.crop(area), after.crop(area))
         return int(sum(difference.histogram()[_INK:])) > _FEWEST
+
+    def reads_as_words(self, mark: Drawn, others: Sequence[Drawn]) -> bool:
+        """Whether a marker or a line draws more than that; see `markup`.
+
+        Raises:
+            CannotDraw: as in `hides`, or the words that it marks run askew, so that nothing can be told.
+        """
+        from PIL import ImageChops
+
+        page = mark.box.page
+        before, after = self._draw(False, page, True), self._draw(True, page, True)
+        if before.size != after.size:
+            return True
+        if page not in self._inks:
+            self._inks[page] = ImageChops.subtract(before, after), _ink(before)
+        there = [other for other in others if other.box.page == page and other is not mark]
+        marked = {other.box for other in (mark, *there) if other.quads}
+        frames = [self._frame(page, quad, before.size) for quad in mark.quads]
+        marks = Marked(
+            *self._inks[page],
+            frames,
+            other_quads=[self._frame(page, q, before.size) for other in there for q in other.quads],
+            waves=[
+                self._frame(page, q, before.size)
+                for other in (mark, *there)
+                if other.wavy
+                for q in other.quads
+            ],
+            others=[
+                self._frame(page, other.box.corners, before.size)
+                for other in there
+                if not other.quads and other.box not in marked
+            ],
+        )
+        area = self._frame(page, mark.box.corners, before.size)
+        for frame in frames:
+            area = area.joined(frame)
+        if marks.judge(area, wavy=mark.wavy):
+            return False
+        if not all(is_level(self._points(page, quad, before.size)) for quad in mark.quads):
+            raise CannotDraw
+        return True
+
+    def _frame(self, page: int, points: Sequence[float], size: tuple[int, int]) -> Frame:
+        """The pixels around points of the page."""
+        placed = self._points(page, points, size)
+        columns, rows = [x for x, _ in placed], [y for _, y in placed]
+        return Frame(int(min(columns)), int(min(rows)), int(max(columns)) + 1, int(max(rows)) + 1)
+
+    def _points(self, page: int, points: Sequence[float], size: tuple[int, int]) -> list[tuple[float, float]]:
+        """Points of the page (x1 y1 x2 y2 …) in pixels of its drawing, which may be turned."""
+        sheet = self._file(False)[page]
+        left, bottom, _, _ = sheet.get_cropbox()
+        turned = sheet.get_rotation()
+        placed = []
+        for x, y in zip(points[::2], points[1::2], strict=True):
+            # Points outside of every page, so that no number is too large for a pixel.
+            right, up = (max(-_FAR, min(_FAR, value)) * _SCALE for value in (x - left, y - bottom))
+            placed.append(
+                {
+                    0: (right, size[1] - up),
+                    90: (up, right),
+                    180: (size[0] - right, up),
+                    270: (size[0] - up, size[1] - right),
+                }[turned]
+            )
+        return placed
 
     def _area(self, box: Box, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
         """The box in pixels; the whole of a turned page, on which nothing else may be hidden either."""

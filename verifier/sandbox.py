@@ -51,6 +51,8 @@ _PAGE_SECONDS = 2.0
 _PICTURE_PATIENCE = 1.0
 _START_SECONDS = 60.0
 _FORK_SECONDS = 5.0
+# To look for QR codes on the first pages, once it is known that nothing is signed.
+_SCAN_SECONDS = 2.0
 # Nearly every file is answered by then.
 _SLOW_SECONDS = 1.0
 _NO_FILTER_WARNING = "The sandbox runs without its system call filter; for development only."
@@ -448,6 +450,8 @@ def _collect(
 ) -> FileAnswer | None:
     """The child's answer, or None where it died, was too slow, or said too much or nonsense.
 
+    The last whole line counts. After the first a child may only go on for as long as the pages of a scan
+    take: what stands by then is the answer, whatever becomes of the child.
     ``when_slow`` is called where the answer takes longer than nearly every other.
     """
     started = monotonic()
@@ -458,9 +462,12 @@ def _collect(
     poll.register(reading, select.POLLIN)
     while True:
         left = deadline - monotonic()
-        if left <= 0 or size > MAXIMUM_RESULT_BYTES:
+        if size > MAXIMUM_RESULT_BYTES:
             end_child()
             return None
+        if left <= 0:
+            end_child()
+            break
         if not poll.poll(1000 * max(0.0, min(left, slow - monotonic()))):
             if slow < deadline:
                 when_slow()
@@ -469,10 +476,12 @@ def _collect(
         part = os.read(reading, 1 << 16)
         if not part:
             break
+        if b"\n" in part and not any(b"\n" in earlier for earlier in parts):
+            deadline = min(deadline, monotonic() + _SCAN_SECONDS)
         parts.append(part)
         size += len(part)
     try:
-        return FileAnswer.from_json(json.loads(b"".join(parts)))
+        return FileAnswer.from_json(json.loads(b"".join(parts).rpartition(b"\n")[0].rpartition(b"\n")[2]))
     except (ValueError, KeyError, TypeError):
         return None
 

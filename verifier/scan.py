@@ -6,6 +6,7 @@ The libraries are loaded by `preload`, before the sandbox closes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -57,23 +58,22 @@ def read_codes_of_picture(picture: bytes) -> tuple[str, ...]:
         raise MemoryError from error
 
 
-def read_codes_of_pdf(pdf: bytes) -> tuple[str, ...]:
-    """The texts of the QR codes on the first pages; empty where they cannot be drawn."""
+def read_codes_of_pdf(pdf: bytes, password: str | None = None) -> Iterator[tuple[str, ...]]:
+    """The texts of the QR codes on each of the first pages, one page after the other.
+
+    A page may ask for more time or memory than there is, so whoever reads along keeps what came before it.
+
+    Raises:
+        Exception: whatever a page that cannot be drawn makes the libraries raise.
+    """
     import pypdfium2
 
-    codes: list[str] = []
-    try:
-        document = pypdfium2.PdfDocument(pdf)
-        for index in range(min(len(document), _MAXIMUM_PAGES)):
-            page = document[index]
-            width, height = page.get_size()
-            scale = min(_DOTS_PER_INCH / 72, _MAXIMUM_SIDE / max(width, height, 1))
-            codes.extend(_read(page.render(scale=scale, grayscale=True).to_pil()))
-    except MemoryError:
-        raise
-    except Exception:  # a page that cannot be drawn shows no code; the file is unsigned either way
-        return tuple(codes)
-    return tuple(dict.fromkeys(codes))
+    document = pypdfium2.PdfDocument(pdf, password=password)
+    for index in range(min(len(document), _MAXIMUM_PAGES)):
+        page = document[index]
+        width, height = page.get_size()
+        scale = min(_DOTS_PER_INCH / 72, _MAXIMUM_SIDE / max(width, height, 1))
+        yield _read(page.render(scale=scale, grayscale=True).to_pil())
 
 
 def _read(image: Any) -> tuple[str, ...]:

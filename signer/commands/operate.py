@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError
 
+from signer import key_audit
 from signer.commands.arguments import PlainText
 from signer.commands.data import make_folder
 from signer.parts import open_archive, open_catalogue, open_register
@@ -18,7 +19,7 @@ from signer.settings import load_settings
 from signer.template_change import CHANGED, fitting_template
 from storage import api_keys as stored_keys
 from storage import audit as trail
-from storage import queue, units
+from storage import key_uses, queue, units
 from storage.database import migrate as migrate_database
 from storage.database import open_database, open_database_to_read, transaction
 from storage.reconcile import discrepancies
@@ -196,9 +197,12 @@ def unblock(agency: str | None, documents: tuple[str, ...]) -> None:
         click.echo("The worker takes it up again.")
 
 
-@click.command()
-def audit() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def audit(context: click.Context) -> None:
     """Check the audit chain, the number series and the archive; exit 1 if anything is amiss."""
+    if context.invoked_subcommand is not None:
+        return
     current = load_settings()
     register, archive = open_register(current), open_archive(current)
     with transaction(register.engine) as connection:
@@ -210,5 +214,31 @@ def audit() -> None:
         click.echo(sentence)
     click.echo(
         f"{len(found)} discrepancies." if found else "Audit chain, numbers, signatures and archive agree."
+    )
+    raise SystemExit(1 if found else 0)
+
+
+@audit.command("keys")
+def audit_keys() -> None:
+    """Compare what each key was to sign with what it signed; exit 1 if anything is amiss.
+
+    A token that counts its signatures has to have counted no more than were intended: compare its own figure,
+    which no standard call tells, with the number of intentions here.
+    """
+    current = load_settings()
+    with open_database_to_read(current.database).connect() as connection:
+        uses = key_uses.key_uses(connection)
+        found = [*trail.verify_chain(connection), *key_audit.discrepancies(connection)]
+    if not uses:
+        click.echo("No key has been used yet.")
+    for each in uses:
+        click.echo(
+            f"{each.key_id}\tintentions {each.intents}\tcontents {each.contents}"
+            f"\tsignatures {each.signatures}\tunanswered {each.unanswered}"
+        )
+    for sentence in found:
+        click.echo(sentence)
+    click.echo(
+        f"{len(found)} discrepancies." if found else "All signatures were intended, of what was frozen."
     )
     raise SystemExit(1 if found else 0)

@@ -84,7 +84,7 @@ def serve(port: int, data: Path | None, lan: bool) -> None:
     if settings.tsa_url is None and settings.tsa_file is None:
         tsa_port = _free_port()
         worker_environment["ABSAH_TSA_URL"] = f"http://127.0.0.1:{tsa_port}"
-        if settings.ocsp_url is None and settings.keys_file is None:
+        if settings.ocsp_url is None:
             worker_environment["ABSAH_OCSP_URL"] = f"http://127.0.0.1:{tsa_port}/ocsp"
         children.append(_Child(("development-tsa", "--port", str(tsa_port)), environment))
     children.append(_Child(("worker",), worker_environment))

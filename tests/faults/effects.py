@@ -13,9 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from signer import cycle
 from signer.cycle import Workshop
-from storage import queue
+from storage import preservation, queue, steps
 
 # In the order of the cycle. What is before the colon is where the effect is called from.
 EFFECTS = (
@@ -28,6 +27,8 @@ EFFECTS = (
     "steps:record_cms",
     "timestamps:stamp_digest",
     "steps:record_token",
+    "revocation:collect",
+    "preservation:record_evidence",
     "archive:put_once:2",  # the final file
     "steps:record_stored",
     "steps:record_issue",
@@ -35,6 +36,9 @@ EFFECTS = (
     "notifier:deliver:1",
     "steps:mark_sent",
 )
+
+
+MODULES = {"steps": steps, "queue": queue, "preservation": preservation}
 
 
 def die() -> None:
@@ -51,12 +55,8 @@ def install(workshop: Workshop, effect: str, when: str, what: Callable[[], None]
     """A workshop in which ``what`` happens before or after the named effect."""
     place, name, *nth = effect.split(":")
     wrap = Wrapper(when, what, int(nth[0]) if nth else 1)
-    if place == "steps":
-        # The module itself: whoever imported it calls the wrapped one.
-        setattr(cycle.steps, name, wrap(getattr(cycle.steps, name)))
-        return workshop
-    if place == "queue":
-        setattr(queue, name, wrap(getattr(queue, name)))
+    if place in MODULES:
+        setattr(MODULES[place], name, wrap(getattr(MODULES[place], name)))
         return workshop
     if place == "key":
         return replace(workshop, keys=_Ring(workshop.keys, wrap))

@@ -30,7 +30,7 @@ from storage.local import LocalArchive
 from storage.s3 import S3Archive, S3Settings
 from storage.vocabulary import Unavailable
 from tests.faults.checking import check_consistency, check_issued_once, let_time_pass, rows
-from tests.faults.effects import EFFECTS, install
+from tests.faults.effects import EFFECTS, MODULES, install
 from tests.keys.serving import serving
 from tests.office import Office, open_office
 from tests.services import free_port, missing
@@ -82,10 +82,8 @@ def test_a_part_that_fails_once_only_delays(office: Office, effect: str, when: s
 
 def restore(effect: str) -> None:
     """Take a wrapper off a module again; those around a part of the workshop go with the workshop."""
-    from signer import cycle
-
     place, name, *_ = effect.split(":")
-    module = {"steps": cycle.steps, "queue": queue}.get(place)
+    module = MODULES.get(place)
     if module is not None:
         setattr(module, name, getattr(module, name).__wrapped__)
 

@@ -171,6 +171,58 @@ def _words_in_markup(writer: Revision, random: Random) -> bool:
     return True
 
 
+def _outlined_words_in_markup(writer: Revision, random: Random) -> bool:
+    """EAA: the same words without any text: digits of bars, as a seven-segment display has them."""
+    page, _ = updates._page(writer)
+    kind = random.choice(("/Highlight", "/Underline", "/Squiggly", "/StrikeOut"))
+    bars = b"0 0 12 2 re 0 10 12 2 re 0 20 12 2 re 10 0 2 20 re 0 10 2 10 re f "
+    drawing = b"".join(
+        b"q 1 0 0 1 %d %d cm %s Q " % (x, y, bars) for x in (5, 25, 480) for y in (5, 250, 470)
+    )
+    if not updates._annotation(writer, kind, updates._numbers(40, 300, 555, 805), drawing):
+        return False
+    note = page["/Annots"].raw_get(len(page["/Annots"]) - 1).get_object()
+    note["/QuadPoints"] = updates._numbers(40, 805, 555, 805, 40, 300, 555, 300)
+    return True
+
+
+def _look_beside_value(writer: Revision, random: Random) -> bool:
+    """A field is filled, and shows another text than the value that programs read."""
+    found = _one_field(writer, random, ("/Tx",))
+    if found is None or "/Rect" not in found[1]:
+        return False
+    reference, field = found
+    field["/V"] = _string(f"{random.randrange(1, 9)}.500.000")
+    x1, y1, x2, y2 = map(float, updates._values(field["/Rect"]))
+    drawing = b"/Tx BMC q BT /Lain 9 Tf 2 4 Td (%d.000) Tj ET Q EMC" % random.randrange(10, 99)
+    look = updates._form(writer, drawing, updates._numbers(0, 0, abs(x2 - x1), abs(y2 - y1)))
+    font = generic.DictionaryObject(
+        {
+            _name("/Type"): _name("/Font"),
+            _name("/Subtype"): _name("/Type1"),
+            _name("/BaseFont"): _name("/Helvetica"),
+        }
+    )
+    look.get_object()["/Resources"] = generic.DictionaryObject(
+        {_name("/Font"): generic.DictionaryObject({_name("/Lain"): writer.add_object(font)})}
+    )
+    field["/AP"] = generic.DictionaryObject({_name("/N"): look})
+    writer.mark_update(reference)
+    return True
+
+
+def _printed_only(writer: Revision, random: Random) -> bool:
+    """EAA: an annotation that no screen shows covers what was signed on paper (/F NoView and Print)."""
+    if not updates._annotation(
+        writer, "/Stamp", updates._numbers(60, 560, 540, 800), b"1 g 0 0 480 240 re f"
+    ):
+        return False
+    page, _ = updates._page(writer)
+    note = page["/Annots"].raw_get(len(page["/Annots"]) - 1).get_object()
+    note["/F"] = generic.NumberObject(4 | 32)
+    return True
+
+
 def _acting_note(writer: Revision, random: Random) -> bool:
     """A link, or a note with an action."""
     if not updates._annotation(
@@ -212,6 +264,9 @@ CHANGES: tuple[tuple[str, str, Change], ...] = (
     ("kids-of-field", "a signed field has its widgets and no others (/Kids)", _kids_of_field),
     ("removed-annotations", "the pages list every annotation", _removed_annotations),
     ("words-in-markup", "a note's look writes no words among those signed", _words_in_markup),
+    ("outlines-in-markup", "a mark draws a line or an area and no words", _outlined_words_in_markup),
+    ("look-beside-value", "a field that is filled shows its value", _look_beside_value),
+    ("printed-only", "paper shows what the screen shows", _printed_only),
     ("acting-note", "what is added does nothing", _acting_note),
     ("words-in-signature-field", "an empty signature field says nothing", _unsigned_signature_with_words),
 )

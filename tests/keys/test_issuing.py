@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from storage import queue, tables
 from storage.vocabulary import Misconfigured
 from tests.faults.checking import let_time_pass, rows
 from tests.keys.certificates import DAY, NOW, certificate, p256, root, rsa_key
+from tests.keys.responder import Responder, responder
 from tests.keys.softhsm import SoftHsm
 from tests.keys.test_software import refused
 from tests.office import Office, open_office
@@ -27,11 +29,19 @@ def authority() -> SoftwareKey:
     return root("Akar Produksi")
 
 
+@pytest.fixture(scope="module")
+def asked(authority: SoftwareKey) -> Iterator[Responder]:
+    with responder(authority) as running:
+        yield running
+
+
 def officer(private: PrivateKey, authority: SoftwareKey, days: int = 100) -> x509.Certificate:
     return certificate(private, issuer=authority, name="Ratna Kusumawardhani", ends=NOW + days * DAY)
 
 
-def reopened(empty: Office, hsm: SoftHsm, authority: SoftwareKey, *lines: str) -> Office:
+def reopened(
+    empty: Office, hsm: SoftHsm, authority: SoftwareKey, *lines: str, ocsp_url: str | None = None
+) -> Office:
     """A copy of the empty office whose only key is on the token."""
     data = hsm.folder / "data"
     if not data.exists():
@@ -39,7 +49,7 @@ def reopened(empty: Office, hsm: SoftHsm, authority: SoftwareKey, *lines: str) -
         shutil.copytree(empty.settings.data, data)
     (data / "trust" / "production.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
     (hsm.folder / "keys.toml").write_text(hsm.entry(KEY, 'label = "kepala"', *lines))
-    changed = {"data": data, "keys_file": hsm.folder / "keys.toml"}
+    changed = {"data": data, "keys_file": hsm.folder / "keys.toml", "ocsp_url": ocsp_url}
     return open_office(empty.settings.model_copy(update=changed), empty.keys)
 
 
@@ -48,25 +58,30 @@ def reopened(empty: Office, hsm: SoftHsm, authority: SoftwareKey, *lines: str) -
     [(rsa_key(2048), "rsa-pkcs1-sha256"), (rsa_key(2048), "rsa-pss-sha256"), (p256(), "ecdsa-sha256")],
 )
 def test_a_document_is_issued_with_a_key_on_a_token(
-    empty_office: Office, hsm: SoftHsm, authority: SoftwareKey, private: PrivateKey, algorithm: str
+    empty_office: Office,
+    hsm: SoftHsm,
+    authority: SoftwareKey,
+    asked: Responder,
+    private: PrivateKey,
+    algorithm: str,
 ) -> None:
     hsm.add("kepala", private, officer(private, authority))
-    office = reopened(empty_office, hsm, authority, f'algorithm = "{algorithm}"')
+    office = reopened(empty_office, hsm, authority, f'algorithm = "{algorithm}"', ocsp_url=asked.url)
     document = office.issue()
     path = hsm.folder / "sip.pdf"
     path.write_bytes(office.get(f"/api/v1/documents/{document['id']}/pdf").content)
     report = check(path, anchors=read_trust(office.settings.trust_folder, production=False).encoded())
     [signature] = report.signatures
-    assert (str(report.verdict), signature.integrity, signature.level) == ("valid", "intact", "PAdES-B-T")
+    assert (str(report.verdict), signature.integrity, signature.level) == ("valid", "intact", "PAdES-B-LT")
     assert signature.signer == "CN=Ratna Kusumawardhani"
 
 
 def test_documents_wait_for_a_device_and_lose_nothing(
-    empty_office: Office, hsm: SoftHsm, authority: SoftwareKey
+    empty_office: Office, hsm: SoftHsm, authority: SoftwareKey, asked: Responder
 ) -> None:
     private = rsa_key(2048)
     hsm.add("kepala", private, officer(private, authority))
-    office = reopened(empty_office, hsm, authority)
+    office = reopened(empty_office, hsm, authority, ocsp_url=asked.url)
     with hsm.unplugged():
         accepted = office.request()
         work(office, attempts=queue.MAX_ATTEMPTS + 2)

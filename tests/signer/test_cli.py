@@ -15,11 +15,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
+from keys.software import SoftwareKey
 from signer.cli import _COMMANDS, main
 from signer.settings import Settings
 from storage.vocabulary import FieldProblem, InvalidRequest
 from tests.command_line import Run, absah
 from tests.keys.certificates import DAY, NOW, certificate, root, rsa_key
+from tests.keys.responder import responder
 
 
 @pytest.fixture(scope="module")
@@ -357,10 +359,15 @@ def test_a_data_folder_that_cannot_be_one(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def key_list(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def authority() -> SoftwareKey:
+    return root("Akar Produksi")
+
+
+@pytest.fixture(scope="module")
+def key_list(tmp_path_factory: pytest.TempPathFactory, authority: SoftwareKey) -> Path:
     """A production worker's keys: one RSA key in a PKCS#12 file, and the root that vouches for it."""
     folder = tmp_path_factory.mktemp("keys")
-    authority, private = root("Akar Produksi"), rsa_key(2048)
+    private = rsa_key(2048)
     officer = certificate(private, issuer=authority, name="Kepala Dinas", ends=NOW + 100 * DAY)
     assert officer.not_valid_after_utc - NOW > timedelta(days=50)
     (folder / "kepala.p12").write_bytes(
@@ -377,14 +384,18 @@ def key_list(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_issuing_with_a_key_from_a_file(data: Path, sample: Path, key_list: Path, tmp_path: Path) -> None:
+def test_issuing_with_a_key_from_a_file(
+    data: Path, sample: Path, key_list: Path, authority: SoftwareKey, tmp_path: Path
+) -> None:
     shutil.copy(key_list / "root.pem", data / "trust" / "production.pem")
     out, keys = tmp_path / "sip.pdf", str(key_list / "keys.toml")
-    absah(data, "issue", "sip-dokter", str(sample), "-o", str(out), ABSAH_KEYS_FILE=keys)
+    with responder(authority) as asked:
+        settings = {"ABSAH_KEYS_FILE": keys, "ABSAH_OCSP_URL": asked.url}
+        absah(data, "issue", "sip-dokter", str(sample), "-o", str(out), **settings)
     checked = json.loads(absah(data, "verify", str(out), "--json").stdout)
     [signature] = checked["signatures"]
     assert (checked["verdict"], signature["signer"], signature["level"]) == (
-        "valid", "CN=Kepala Dinas", "PAdES-B-T",
+        "valid", "CN=Kepala Dinas", "PAdES-B-LT",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from signer.timestamp import Token
 from storage import api_keys, audit, queue, status, steps, tables
 from storage.confidential import Vault
 from storage.database import check_version, migrate, open_database, open_database_to_read, transaction
@@ -46,8 +47,8 @@ def issue(register: Register, agency_id: str, document_id: str) -> None:
     held = steps.record_freeze(register, held, 1, "f" * 64, digest, (0, 1, 2, 3))
     steps.record_intent(register, held, 1, "f" * 64, digest)
     held = steps.record_cms(register, held, 1, b"cms")
-    held = steps.record_token(register, held, 1, b"token", NOW)
-    held = steps.record_stored(register, held, f"{document_id[:8]:0<64}", 4, "PAdES-B-T")
+    held = steps.record_token(register, held, 1, Token(b"token", NOW, NOW))
+    held = steps.record_stored(register, held, f"{document_id[:8]:0<64}", 4, "PAdES-B-T", None)
     steps.record_issue(register, held)
 
 

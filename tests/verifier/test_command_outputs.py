@@ -202,6 +202,9 @@ def test_a_terminal_shows_progress_and_a_table_of_its_width(folder: Path) -> Non
     table = plain[plain.index("File ") :]
     assert "Siti" in table
     assert "2026-11-01" in table
+    # The end of a name tells files apart, and a verdict is told to its last word.
+    assert "panjang-.pdf" in table
+    assert "file ini" in table
     assert max(len(line.rstrip("\r")) for line in table.split("\n")) <= 70
 
 

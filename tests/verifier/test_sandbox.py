@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import signal
@@ -12,10 +13,14 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import qrcode
 from hostile_files import HOSTILE, slow_form, xref_stream_bomb
+from hostile_pages import DRAWN
+from paged_files import pages_of
 from sample_files import encrypted_pdf, plain_pdf, signed_pdf
 from small_pki import NOW, Pki
 
@@ -25,7 +30,7 @@ from verifier.by_file import inspect
 from verifier.confined_child import load_libraries
 from verifier.confinement import build_filter, confine, load_libc
 from verifier.report import FileAnswer
-from verifier.sandbox import OneShotSandbox, Sandbox, SandboxBusy
+from verifier.sandbox import OneShotSandbox, Sandbox, SandboxBusy, _collect
 
 
 def codes(answer: FileAnswer) -> set[str]:
@@ -49,6 +54,50 @@ def test_every_hostile_file_gets_a_typed_answer(sandbox: Sandbox, people: Pki, n
     assert time.monotonic() - started < 11
     assert codes(answer) & expected, codes(answer)
     assert sandbox.server_pid == server
+
+
+def qr_drawing(text: str) -> bytes:
+    symbol = qrcode.QRCode(border=4)
+    symbol.add_data(text)
+    return b"".join(
+        b"%d %d 4 4 re f " % (100 + 4 * x, 500 - 4 * y)
+        for y, row in enumerate(symbol.get_matrix())
+        for x, dark in enumerate(row)
+        if dark
+    )
+
+
+def test_a_page_that_is_never_drawn_hides_no_code_before_it_and_no_answer(sandbox: Sandbox) -> None:
+    code = qr_drawing("7K3M9-QX2R4-TPXA")
+    one_shot = OneShotSandbox()
+    for box in (sandbox, one_shot):
+        answer = box.inspect_now(pages_of(code, DRAWN["operators"][0]), anchors=[], moment=NOW)
+        assert answer.unsigned
+        assert answer.qr_codes == ("7K3M9-QX2R4-TPXA",)
+        assert codes(answer) == {"NO_SIGNATURE", "CODES_NOT_READ"}
+        whole = box.inspect_now(pages_of(code, b"", code), anchors=[], moment=NOW)
+        assert whole.qr_codes == ("7K3M9-QX2R4-TPXA",)
+        assert codes(whole) == {"NO_SIGNATURE"}
+
+
+def test_half_a_line_of_a_child_is_no_answer() -> None:
+    first, second = (
+        json.dumps(replace(FileAnswer(readable=True, unsigned=True), qr_codes=texts).to_json()).encode()
+        for texts in ((), ("A",))
+    )
+    for said, expected in (
+        (first + b"\n" + second + b"\n", ("A",)),
+        (first + b"\n" + second[:-1], ()),
+        (first, None),
+        (b"\n", None),
+        (b"", None),
+    ):
+        reading, writing = os.pipe()
+        os.write(writing, said)
+        os.close(writing)
+        answer = _collect(reading, lambda: None, 5)
+        os.close(reading)
+        assert (None if answer is None else answer.qr_codes) == expected
 
 
 def test_the_server_outlives_twenty_bombs_at_once(people: Pki) -> None:
@@ -115,7 +164,7 @@ def test_a_slow_file_makes_room_for_a_quick_one() -> None:
         assert box.inspect_now(plain_pdf(), anchors=[], moment=NOW).unsigned
         assert not running.done()
         # Both places are given back, the one aside and the other.
-        assert codes(running.result()) <= {"LIMIT", "NO_SIGNATURE"}
+        assert codes(running.result()) == {"NO_SIGNATURE", "CODES_NOT_READ"}
         for _ in range(3):
             assert box.inspect_now(plain_pdf(), anchors=[], moment=NOW).unsigned
 

@@ -17,6 +17,7 @@ _COLOURS = {"green": "green", "yellow": "yellow", "red": "red", "grey": "bright_
 _MOST_REASONS = 20
 # Where the output is no terminal.
 _WIDE = 1000
+_LONGEST_NAME = 60
 
 
 class Overview:
@@ -41,7 +42,7 @@ class Overview:
         at = first.signed_at if first is not None else None
         self._rows.append(
             (
-                _short(printable(report.file, 400)),
+                printable(report.file, 400),
                 f"{MARKS[report.colour]} {report.heading}",
                 common_name(first.signer) + others if first is not None else "—",
                 plain_time(at) if at is not None else "—",
@@ -60,9 +61,13 @@ class Overview:
             for column, share in zip(table.columns, (0.34, 0.40, 0.26), strict=False):
                 column.max_width = max(8, int(left * share) - 1)
             table.columns[3].min_width = 10
+            # The verdict is what the table is for: it is told in full, on two lines if it must be.
+            for column in table.columns[1:]:
+                column.overflow, column.no_wrap = "fold", False
+        longest = table.columns[0].max_width or _LONGEST_NAME
         for file, verdict, signer, at, colour in self._rows:
             # As Text, because a file's name may look like markup.
-            table.add_row(Text(file), Text(verdict, style=colour), Text(signer), Text(at))
+            table.add_row(Text(_short(file, longest)), Text(verdict, style=colour), Text(signer), Text(at))
         console.print(table)
         # What could not be checked at all says at once what it is and what to do instead.
         for reason in self._reasons:
@@ -95,6 +100,6 @@ def _table(columns: Sequence[str]) -> Table:
     return table
 
 
-def _short(name: str) -> str:
+def _short(name: str, longest: int) -> str:
     """A path whose end, which tells files apart, is seen also in a narrow column."""
-    return name if len(name) <= 60 else "…" + name[-59:]
+    return name if len(name) <= longest else "…" + name[1 - longest :]

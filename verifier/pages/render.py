@@ -62,7 +62,12 @@ def site_of(request: Request) -> Site:
 
 
 def page_language(request: Request) -> Lang:
-    """Indonesian, unless the reader chose English here; a phone's own setting decides nothing."""
+    """Indonesian, unless the reader chose English here; a phone's own setting decides nothing.
+
+    Many phones here are set to English, and their owners, and whoever is shown the screen at a counter, read
+    Indonesian; the other language is one link away. So a page has one address in one language and needs no
+    ``Vary``. Data is for programs, which say what they want (`data_language`).
+    """
     chosen = request.query_params.get("lang") or request.cookies.get(_COOKIE)
     return "en" if chosen == "en" else "id"
 
