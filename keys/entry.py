@@ -41,6 +41,19 @@ class Entry:
             raise self.refusal(f"has something other than text as “{name}”")
         return value
 
+    def number(self, name: str, allowed: range) -> int:
+        """The whole number under that name.
+
+        Raises:
+            Misconfigured: it is missing or not one of ``allowed``.
+        """
+        self._read.add(name)
+        value = self._table.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
+            numbers = " or ".join(map(str, allowed))
+            raise self.refusal(f"needs “{name}”, which is {numbers}")
+        return value
+
     def path(self, name: str) -> Path:
         """The path under that name; raises as `text` does."""
         return self._listing.parent / self.text(name)

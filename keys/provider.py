@@ -8,6 +8,7 @@ costs a human.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cryptography import x509
@@ -36,10 +37,27 @@ class KeyRefused(AbsahError):
     ``KEY_PIN`` the token or service refused the PIN, which is not sent again · ``KEY_MISSING`` it lacks the
     key · ``KEY_OTP`` a one-time password was refused · ``KEY_AUTHORISATION`` the owner has not authorised
     this, or not any more · ``KEY_LOGIN`` the service refuses our account · ``KEY_DISABLED`` it says that the
-    key or its certificate must not be used · ``KEY_ANSWER`` it answers without what it was asked for.
+    key or its certificate must not be used · ``KEY_ANSWER`` it answers without what it was asked for ·
+    ``KEY_LOCKED`` somebody has to type a secret first · ``KEY_USER`` the provider does not know the
+    official · ``KEY_USER_STATUS`` it knows them, and lets them sign nothing now · ``PROVIDER_REFUSED`` the
+    provider said no for another reason.
     """
 
     code = "KEY_REFUSED"
+
+
+class ReplyLost(KeyRefused):
+    """The provider may have signed, and its answer did not reach us: only a human decides to ask again."""
+
+    code = "REPLY_LOST"
+
+
+@dataclass(frozen=True)
+class HumanSecret:
+    """What an official types: never printed, logged, or kept longer than one batch takes."""
+
+    kind: Literal["passphrase", "totp"]
+    value: str = field(repr=False)
 
 
 class Key(Protocol):
@@ -133,14 +151,25 @@ class PdfKey(Key, Protocol):
         """``pdf`` with one more signature, as an incremental update: the answer has to begin with ``pdf``.
 
         The answer is persisted before anything else, and asking twice may count twice. ``reason`` and
-        ``location`` are those of the signature dictionary (ISO 32000-2, table 255). Raises as
-        `SigningKey.sign` does.
+        ``location`` are those of the signature dictionary (ISO 32000-2, table 255).
+
+        Raises:
+            ReplyLost: whether it signed is unknown.
+            KeyRefused, storage.vocabulary.Unavailable: as `SigningKey.sign`; nothing was signed.
         """
         ...
 
 
 AnyKey = SigningKey | CmsKey | PdfKey
 """A key of any capability; ``key.capability`` tells which."""
+
+
+class AttendedKey(Key, Protocol):
+    """A key whose ``human_cost`` is more than nothing: it signs only once somebody has typed a secret."""
+
+    def unlocked(self, secret: HumanSecret) -> AnyKey:
+        """The same key for one batch. It costs nobody anything more, and holds the secret in memory."""
+        ...
 
 
 class KeyRing(Protocol):

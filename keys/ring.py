@@ -19,6 +19,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from keys.bsre import open_bsre
 from keys.csc import open_csc
 from keys.entry import Entry
 from keys.pkcs11 import open_pkcs11
@@ -31,6 +32,7 @@ _KINDS: Mapping[str, Callable[[Entry], AnyKey]] = {
     "pem": open_pem,
     "pkcs11": open_pkcs11,
     "csc": open_csc,
+    "bsre": open_bsre,
 }
 
 
@@ -67,6 +69,10 @@ class KeyList:
     def __iter__(self) -> Iterator[str]:
         """The ids of the keys."""
         return iter(self._keys)
+
+    def asks_human(self, key_id: str) -> bool:
+        """Whether somebody has to type something before that key signs; its device is not asked."""
+        return self._keys[key_id].human_cost != "nothing"
 
     def key(self, key_id: str) -> AnyKey:
         """See `keys.provider.KeyRing`.

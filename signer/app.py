@@ -10,6 +10,7 @@ from signer import problems
 from signer.parts import open_archive, open_desk
 from signer.requests import Desk
 from signer.routes.documents import documents_router
+from signer.routes.sessions import sessions_router
 from signer.settings import Settings, load_settings
 from storage import alarms
 from storage.archive import Archive
@@ -26,6 +27,7 @@ TITLE = "Absah: issuing"
 def add_agency_side(app: FastAPI, desk: Desk, archive: Archive) -> None:
     """Put the agencies' API on ``app``."""
     app.include_router(documents_router(desk, archive, example_request(desk)))
+    app.include_router(sessions_router(desk))
 
 
 def readiness(desk: Desk, archive: Archive) -> dict[str, Any]:

@@ -26,6 +26,10 @@ _COMMANDS = {
     "keys": ("signer.commands.keys:keys", "The roots that vouch for our signatures."),
     "agencies": ("signer.commands.operate:agencies", "Add and list agencies and their officers."),
     "api-keys": ("signer.commands.operate:api_keys", "Create and revoke keys of the API."),
+    "sign-batch": (
+        "signer.commands.sign_batch:sign_batch",
+        "Type an official's passphrase once, for all that waits for it.",
+    ),
     "unblock": ("signer.commands.operate:unblock", "List blocked documents, or let them go on."),
     "renew": ("signer.commands.preserve:renew", "Raise and renew files before what proves them ends."),
     "alarms": ("signer.commands.preserve:alarms", "What has stopped issuing until somebody looks at it."),

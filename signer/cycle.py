@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from keys.provider import Key, KeyRefused, KeyRing, SigningKey
+from keys.provider import AnyKey, Key, KeyRing
 from keys.software import usable
 from signer import key_rules, signature
 from signer.composition import compose_document
-from signer.levels import add_validation_data
-from signer.preservation import gather, is_below, reached, when_due, with_document_timestamp
+from signer.key_use import ask_for_cms, ask_for_pdf, check_signed_pdf
+from signer.levels import ValidationData, add_validation_data, is_stamped
+from signer.preservation import gather, is_below, lacks_time, reached, when_due, with_document_timestamp
 from signer.revocation import Revocation, RevocationUnavailable
 from signer.template_change import CHANGED
 from signer.timestamp import TimestampRefused, TimestampUnavailable, Token
@@ -89,6 +90,10 @@ class Workshop:
     inspect: Callable[[bytes], FileAnswer]
     notifier: Notifier
     development: bool
+    attended_keys: tuple[str, ...] = ()
+    """Ids of the keys that ask a human for a secret: those that signing sessions are for."""
+    unattended_keys: tuple[str, ...] = ()
+    """Ids of the others, where they come from a list."""
 
 
 def issue(workshop: Workshop, claim: Claim) -> None:
@@ -120,25 +125,24 @@ def issue(workshop: Workshop, claim: Claim) -> None:
             continue
         so_far = gathered[slot.ordinal]
 
-        # 4. Sign. The intention is committed first; the key then sees a digest that can no longer change.
+        # 4. Sign. The intention is committed first; the key then sees what can no longer change.
         if held.state == DocumentState.PREPARED:
-            if document.needs_approval and queue.waits_for_approval(workshop.register, held):
-                queue.wait_for_approval(workshop.register, held)
-                return
-            key = _key(workshop, slot)
-            _check_key(workshop, document, key)
-            frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
-            digest = signature.covered_digest(frozen_pdf, so_far.byte_range)
-            frozen_sha256 = hashlib.sha256(frozen_pdf).hexdigest()
-            steps.record_intent(workshop.register, held, slot.ordinal, frozen_sha256, digest)
-            cms = signature.sign(digest, key)
-            held = steps.record_cms(workshop.register, held, slot.ordinal, cms)
-            so_far = replace(so_far, cms=cms)
+            key = workshop.keys.key(slot.key_id)
+            if so_far.reply_sha256 is None:
+                if _has_to_wait(workshop, document, held, key):
+                    return
+                _check_key(workshop, document, key)
+                frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
+                if key.capability == "pdf":
+                    held, so_far = ask_for_pdf(workshop, document, held, slot, so_far, key, frozen_pdf)
+                else:
+                    held, so_far = ask_for_cms(workshop, held, slot, so_far, key, frozen_pdf)
+            if so_far.reply_sha256 is not None:
+                held, so_far = check_signed_pdf(workshop, held, slot, so_far, key)
 
         # 5. Timestamp. The token is believed only after we have checked it ourselves.
         if held.state == DocumentState.SIGNED:
-            assert so_far.cms is not None  # noqa: S101 - SIGNED means that step 4 persisted it
-            token = _stamp(workshop, document, so_far.cms)
+            token = _stamp(workshop, document, so_far)
             if token is not None:
                 # A permit may outlive the certificate, but not begin after it.
                 usable(workshop.keys.key(slot.key_id), token.time)
@@ -148,7 +152,9 @@ def issue(workshop: Workshop, claim: Claim) -> None:
 
     # 6. Store. A pure function of what was persisted, accepted by our own verifier, read back by hash.
     if held.state == DocumentState.TIMESTAMPED:
-        pdf = _prolong(workshop, document, held, _assemble(workshop, held, gathered[held.slot]))
+        pdf = _assemble(workshop, held, gathered[held.slot])
+        whole = any(each.covered_digest is not None for each in gathered.values())
+        pdf = _prolong(workshop, document, held, pdf, stamp=whole and lacks_time(document.level, pdf))
         answer = check_file(workshop, pdf, signatures=len(document.slots))
         level = reached(answer)
         if is_below(level, document.level) and document.outage == "wait":
@@ -168,7 +174,8 @@ def issue(workshop: Workshop, claim: Claim) -> None:
     if held.state == DocumentState.STORED:
         held = steps.record_issue(workshop.register, held)
         for each in gathered.values():
-            workshop.archive.remove_staging(_staging(held, each.frozen_sha256))
+            for sha256 in filter(None, (each.frozen_sha256, each.reply_sha256)):
+                workshop.archive.remove_staging(_staging(held, sha256))
 
     # 8. Notify. At least once; the outbox row's own id makes a repetition harmless.
     notify(workshop, document.id)
@@ -194,21 +201,22 @@ def _is_next(held: Claim, slot: Slot) -> bool:
     return held.state == DocumentState.TIMESTAMPED and held.slot == slot.ordinal - 1
 
 
-def _key(workshop: Workshop, slot: Slot) -> SigningKey:
-    key = workshop.keys.key(slot.key_id)
-    if key.capability != "raw":
-        raise KeyRefused(
-            f"Key {key.id} does not give raw signatures, which documents of ours need.", code="KEY_CAPABILITY"
-        )
-    return key
+def _has_to_wait(workshop: Workshop, document: Document, held: Claim, key: AnyKey) -> bool:
+    """Give the document back where somebody has to type a secret, or to approve, before its key is used."""
+    if key.human_cost != "nothing":
+        queue.wait_for_session(workshop.register, held)
+        return True
+    if document.needs_approval and queue.waits_for_approval(workshop.register, held):
+        queue.wait_for_approval(workshop.register, held)
+        return True
+    return False
 
 
 def _freeze(
     workshop: Workshop, document: Document, held: Claim, slot: Slot, gathered: Mapping[int, FrozenSlot]
 ) -> signature.Frozen:
-    key = _key(workshop, slot)
+    key = workshop.keys.key(slot.key_id)
     at = datetime.fromtimestamp(document.created_at / 1000, UTC)
-    reserved = signature.reserved_size(key, workshop.timestamps.token_size)
     fields: tuple[signature.SignatureField, ...] = ()
     if slot.ordinal > 1:
         base = _assemble(workshop, held, gathered[slot.ordinal - 1])
@@ -222,7 +230,9 @@ def _freeze(
             compose_document(document_type, document, created=at, development=workshop.development)
         )
         base = rendered.pdf
-        fields = _fields(document, rendered.boxes)
+        fields = _fields(workshop, document, rendered.boxes)
+    if key.capability == "pdf":
+        return signature.freeze_whole(base, fields)
     return signature.freeze(
         base,
         fields=fields,
@@ -232,18 +242,22 @@ def _freeze(
         reason=f"Menerbitkan {document.number}",
         location=document.regency.name,
         at=at,
-        reserved=reserved,
+        reserved=signature.reserved_size(key, workshop.timestamps.token_size),
     )
 
 
 _TOOLTIPS = {"signature": "Tanda tangan elektronik", "e_seal": "Segel elektronik", "initials": "Paraf"}
 
 
-def _fields(document: Document, boxes: Sequence[SlotBox]) -> tuple[signature.SignatureField, ...]:
-    """The fields of all slots, in the order of signing; initials have no place on the page."""
+def _fields(
+    workshop: Workshop, document: Document, boxes: Sequence[SlotBox]
+) -> tuple[signature.SignatureField, ...]:
+    """The fields of the slots, in the order of signing; initials have no place on the page."""
     shown = {box.ordinal: box for box in boxes}
     fields = []
     for slot in document.slots:
+        if workshop.keys.key(slot.key_id).capability == "pdf":
+            continue  # whoever signs whole PDFs makes a field of their own, which nobody sees
         tooltip = f"{_TOOLTIPS[slot.kind]} {slot.officer.office}"
         box = shown.get(slot.ordinal)
         fields.append(
@@ -256,11 +270,11 @@ def _fields(document: Document, boxes: Sequence[SlotBox]) -> tuple[signature.Sig
 
 def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
     """The signed file up to a slot: the same bytes at every attempt."""
-    if gathered.cms is None:
+    if gathered.covered_digest is not None and gathered.reply_sha256 is not None:
+        return read_staged(workshop, held, gathered.reply_sha256)
+    if not gathered.cms:
         raise AbsahError("The signature of an earlier slot is incomplete.", code="NOT_SIGNED")
-    frozen_pdf = workshop.archive.read(_staging(held, gathered.frozen_sha256))
-    if hashlib.sha256(frozen_pdf).hexdigest() != gathered.frozen_sha256:
-        raise AbsahError("The staging area returned other bytes than were frozen.", code="STAGING_CORRUPT")
+    frozen_pdf = read_staged(workshop, held, gathered.frozen_sha256)
     cms = gathered.cms
     if gathered.token is not None:
         cms = signature.embed_timestamp(cms, gathered.token)
@@ -278,23 +292,32 @@ def _check_key(workshop: Workshop, document: Document, key: Key) -> None:
     )  # fmt: skip
 
 
-def _stamp(workshop: Workshop, document: Document, cms: bytes) -> Token | None:
-    """A time-stamp over a signature; None where the type does without one, or rather than wait."""
-    if document.level == "PAdES-B-B":
+def _stamp(workshop: Workshop, document: Document, gathered: FrozenSlot) -> Token | None:
+    """A time-stamp over a signature; None where it has one, or the type does without, or rather than wait.
+
+    A signature in a whole PDF can take none any more; where it came without, `_prolong` stamps the document.
+    """
+    if document.level == "PAdES-B-B" or not gathered.cms or is_stamped(gathered.cms):
         return None
     try:
-        return workshop.timestamps.stamp_digest(signature.stamped_digest(cms))
+        return workshop.timestamps.stamp_digest(signature.stamped_digest(gathered.cms))
     except (TimestampUnavailable, TimestampRefused):
         if document.outage == "wait":
             raise
         return None
 
 
-def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes) -> bytes:
-    """The signed file with what its level asks for beyond B-T; as far as can be had, if the type says so."""
-    if is_below(document.level, "PAdES-B-LT"):
-        return pdf
+def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes, *, stamp: bool) -> bytes:
+    """The signed file with what its level asks for beyond B-T; as far as can be had, if the type says so.
+
+    ``stamp`` asks for a document time-stamp at any level, since a signature came without one.
+    """
     try:
+        if stamp:
+            # First, so that what proves this time-stamp is gathered with the rest; kept in a row of its own.
+            pdf = with_document_timestamp(workshop, held, pdf, -1, ValidationData())
+        if is_below(document.level, "PAdES-B-LT"):
+            return pdf
         data = gather(workshop, held, pdf, ordinal=0, late=False)
         if document.level == "PAdES-B-LTA":
             try:
@@ -303,7 +326,7 @@ def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes) ->
                 if document.outage == "wait":
                     raise
         return add_validation_data(pdf, data)
-    except RevocationUnavailable:
+    except (RevocationUnavailable, TimestampUnavailable, TimestampRefused):
         if document.outage == "wait":
             raise
         return pdf
@@ -329,6 +352,18 @@ def check_file(workshop: Workshop, pdf: bytes, signatures: int) -> FileAnswer:
     if not sound or doubts or len(signers) != signatures:
         raise SelfCheckFailed(f"Our own check refused the signed file: {', '.join(doubts) or 'signature'}.")
     return answer
+
+
+def read_staged(workshop: Workshop, held: Claim, sha256: str) -> bytes:
+    """What the document's own part of the staging area holds under that SHA-256.
+
+    Raises:
+        AbsahError: ``STAGING_CORRUPT``, it holds something else.
+    """
+    content = workshop.archive.read(_staging(held, sha256))
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise AbsahError("The staging area returned other bytes than were put there.", code="STAGING_CORRUPT")
+    return content
 
 
 def _staging(held: Claim, sha256: str) -> str:

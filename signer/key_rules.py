@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 
-from keys.provider import Key
+from keys.provider import Key, KeyRefused
 from storage import signing_keys
 from storage.signing_keys import Seen
 from storage.vocabulary import Unavailable
@@ -33,7 +33,7 @@ def note_all(engine: Engine, ring: Iterable[str], open_key: Callable[[str], Key]
         try:
             key = open_key(key_id)
             told = seen(key.id, key.certificate, key.human_cost, development=key.development)
-        except Unavailable:
+        except (Unavailable, KeyRefused):
             continue  # the worker has said so already, and says it again where a document needs the key
         signing_keys.note(engine, told)
 

@@ -205,6 +205,18 @@ def needed_evidence(
         raise EvidenceUnclear("A signature or an answer about revocation cannot be read.") from problem
 
 
+def is_stamped(signed_data: bytes) -> bool:
+    """Whether a CMS signature carries a time-stamp.
+
+    Raises:
+        EvidenceUnclear: it cannot be read.
+    """
+    try:
+        return bool(_tokens(read_signed_data(signed_data)))
+    except (BerError, IndexError) as problem:
+        raise EvidenceUnclear("A signature cannot be read.") from problem
+
+
 def proof_ends(signed_data: Iterable[bytes]) -> datetime:
     """Until when the last time-stamp proves anything by itself: its authority's certificate ends then.
 

@@ -14,6 +14,7 @@ from signer.levels import (
     ValidationData,
     add_validation_data,
     freeze_document_timestamp,
+    is_stamped,
     needed_evidence,
     proof_ends,
     signed_data_of,
@@ -80,6 +81,11 @@ def reached(answer: FileAnswer) -> str:
     """The level that all signatures of a file have, or the lowest; document time-stamps aside."""
     levels = [each.level for each in answer.signatures if each.kind != "document_timestamp"]
     return min(levels, key=lambda level: LEVELS.index(level) if level in LEVELS else -1)
+
+
+def lacks_time(promised: str, pdf: bytes) -> bool:
+    """Whether a signature that somebody else wrote has no time-stamp although the level asks for one."""
+    return not is_below(promised, "PAdES-B-T") and not all(map(is_stamped, signed_data_of(pdf)))
 
 
 def is_below(level: str, promised: str) -> bool:

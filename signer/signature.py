@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from keys.cms import ID_DATA, element, object_identifier, signed_attributes, signed_data
-from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, RSA_PSS_SHA256, SigningKey
+from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, RSA_PSS_SHA256, CmsKey, SigningKey
 from keys.software import PSS
 from signer.revision import ByteRange, FrozenUpdate, Pdf, Revision, text_string
 from storage.vocabulary import AbsahError
@@ -39,6 +39,8 @@ _EXPLICIT_0, _UNSIGNED = 0xA0, 0xA1  # [0] content; [1] unsignedAttrs (RFC 5652,
 # The unsigned attribute around a token, and lengths that grow because of it.
 _TOKEN_OVERHEAD = 64
 _LONGEST_P256_SIGNATURE = 72
+# With a token of usual size it stays below what a string may have in PDF/A (ISO 19005-3, 6.1.13).
+_ROOM_FOR_FOREIGN_CMS = 24 * 1024
 
 
 class SignatureRefused(AbsahError):
@@ -147,6 +149,30 @@ def freeze(
     return Frozen(update.behind(pdf), update.digest, update.byte_range)
 
 
+def freeze_whole(pdf: bytes, fields: Sequence[SignatureField]) -> Frozen:
+    """Fix every byte of a document that somebody else signs as a whole: no signature dictionary of ours.
+
+    ``fields`` are those of later slots that we sign ourselves. The byte range covers all of the file and
+    leaves out nothing; the digest is the file's own SHA-256.
+
+    Raises:
+        SignatureRefused: ``PDF_STRUCTURE``.
+        signer.revision.RevisionRefused: nothing can be added to that file.
+    """
+    if fields:
+        revision = Revision(pdf)
+        try:
+            _add_fields(revision, fields)
+        except (KeyError, IndexError, TypeError) as problem:
+            raise SignatureRefused("The PDF lacks a structure tree.", code="PDF_STRUCTURE") from problem
+        pdf = revision.write().behind(pdf)
+    elif not pdf.endswith((b"\n", b"\r")):
+        # The provider appends right behind, and an object begins a line (ISO 19005-3, 6.1.9).
+        pdf += b"\n"
+    size = len(pdf)
+    return Frozen(pdf, hashlib.sha256(pdf).digest(), (0, size, size, 0))
+
+
 def freeze_update(
     pdf: Pdf,
     *,
@@ -202,8 +228,11 @@ def covered_digest(frozen_pdf: bytes, byte_range: ByteRange) -> bytes:
     return digest.digest()
 
 
-def reserved_size(key: SigningKey, token_size: int) -> int:
+def reserved_size(key: SigningKey | CmsKey, token_size: int) -> int:
     """How many bytes to reserve for a signature of ``key`` with a token of at most ``token_size`` bytes."""
+    if key.capability == "cms":
+        # Whoever writes it may add a token of their own, a policy, validation data.
+        return _ROOM_FOR_FOREIGN_CMS + token_size
     public = key.certificate.public_key()
     length = public.key_size // 8 if isinstance(public, rsa.RSAPublicKey) else _LONGEST_P256_SIGNATURE
     attributes = signed_attributes(key.certificate, ID_DATA, bytes(32))

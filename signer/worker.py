@@ -14,10 +14,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
+from keys.provider import KeyRefused
 from signer.cycle import Workshop, issue, notify
+from signer.foreign_signature import ProviderRefused
 from signer.preservation import extend
 from signer.revocation import CertificateRevoked
 from signer.staging import sweep_staging
@@ -25,13 +28,21 @@ from signer.timestamp import TimestampRefused
 from storage import alarms, audit, preservation, queue
 from storage.database import transaction
 from storage.queue import Claim, FenceLost
+from storage.reading import read_document
 from storage.vocabulary import AbsahError, Unavailable
+
+if TYPE_CHECKING:
+    from signer.sessions import Presence
 
 log = structlog.get_logger("worker")
 
 IDLE_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 3600.0
+BEAT_SECONDS = 5.0
+
+# What is wrong with what the official typed or with their account, not with the document.
+_OF_THE_SECRET = frozenset({"KEY_PASSPHRASE", "KEY_LOCKED", "KEY_USER", "KEY_USER_STATUS"})
 
 
 def work_on(workshop: Workshop, agency_id: str, document_id: str) -> bool:
@@ -39,7 +50,7 @@ def work_on(workshop: Workshop, agency_id: str, document_id: str) -> bool:
     claim = queue.claim(workshop.register, agency_id, document_id)
     if claim is None:
         return False
-    _move_on(workshop, claim)
+    move_on(workshop, claim)
     return True
 
 
@@ -48,7 +59,7 @@ def work_on_next(workshop: Workshop) -> bool:
     claim = queue.claim_next(workshop.register)
     if claim is None:
         return False
-    _move_on(workshop, claim)
+    move_on(workshop, claim)
     return True
 
 
@@ -103,8 +114,17 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
     time-stamp authority, another one moves on. Whatever nobody expected ends the process, so that
     whoever supervises it starts a new one.
     """
-    others = ThreadPoolExecutor(max(hands - 1, 1), thread_name_prefix="hand")
+    others = ThreadPoolExecutor(hands + 2, thread_name_prefix="hand")
+    # A key may have moved, to an HSM say, while documents waited for somebody to type its passphrase.
+    queue.end_waiting(workshop.register, workshop.unattended_keys)
     helping = [others.submit(_keep_working, workshop, stop) for _ in range(hands - 1)]
+    if workshop.attended_keys:
+        from signer.sessions import Presence
+
+        # By themselves: a batch takes minutes, and meanwhile the worker has to say that it lives.
+        presence = Presence(workshop)
+        helping.append(others.submit(_keep_beating, presence, stop))
+        helping.append(others.submit(_keep_signing, presence, stop))
     swept = tidied = float("-inf")
 
     def sweep_when_due() -> None:
@@ -147,35 +167,91 @@ def _keep_working(
         stop.set()
 
 
+def _keep_beating(presence: Presence, stop: threading.Event) -> None:
+    try:
+        while not stop.is_set():
+            try:
+                presence.beat()
+            except AbsahError as error:
+                log.warning("worker.waiting", code=error.code)
+            stop.wait(BEAT_SECONDS)
+        presence.leave()
+    finally:
+        stop.set()
+
+
+def _keep_signing(presence: Presence, stop: threading.Event) -> None:
+    try:
+        while not stop.is_set():
+            try:
+                busy = presence.work_on_next()
+            except AbsahError as error:
+                log.warning("worker.waiting", code=error.code)
+                stop.wait(1.0)
+                continue
+            if not busy:
+                stop.wait(IDLE_SECONDS)
+    finally:
+        stop.set()
+
+
 def stop_on_signals(stop: threading.Event) -> None:
     """Let SIGTERM and SIGINT end the loop after the document at hand."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
 
-def _move_on(workshop: Workshop, claim: Claim) -> None:
+def move_on(workshop: Workshop, claim: Claim) -> AbsahError | None:
+    """Issue a claimed document or record why it stops here; returns what stopped it."""
     register = workshop.register
     bound = log.bind(document=claim.document_id, fence=claim.fence)
     try:
         issue(workshop, claim)
         bound.info("document.moved_on")
-    except FenceLost:
+    except FenceLost as error:
         bound.warning("document.fence_lost")
+        return error
     except CertificateRevoked as error:
         # Whose it is, the log does not say: the key that the document needs does.
         bound.error("document.blocked", code=error.code)
         alarms.sound(register.engine, alarms.CERTIFICATE_REVOKED, "a signer or an authority", error.code)
         queue.block(register, claim, error)
+        return error
+    except ProviderRefused as error:
+        # Nothing more is asked of that key before somebody has looked; the answer stays in the staging area.
+        bound.error("document.blocked", code=error.code, message=error.message)
+        alarms.sound(register.engine, alarms.PROVIDER, _key_of(workshop, claim), error.code)
+        queue.block(register, claim, error)
+        return error
     except (Unavailable, TimestampRefused) as error:
         # An authority whose answers we cannot believe is no better than one that is down, and no
         # fault of the document: it waits, and nothing that was refused is kept.
         bound.warning("document.waits", code=error.code)
         queue.release(register, claim, error, waits=True)
+        return error
+    except KeyRefused as error:
+        if error.code in _OF_THE_SECRET:
+            # The official types again, in another session; the document is as good as it was.
+            bound.warning("document.waits", code=error.code)
+            queue.release(register, claim, error, waits=True)
+        else:
+            bound.error("document.blocked", code=error.code, message=error.message)
+            queue.block(register, claim, error)
+        return error
     except AbsahError as error:
         # No retry can help: our own check, the key or the approval said no.
         bound.error("document.blocked", code=error.code, message=error.message)
         queue.block(register, claim, error)
+        return error
     except Exception as error:
         # Anything else may pass; ten times it may not. The class is logged, never the message.
         bound.error("document.failed", error=type(error).__name__)
-        queue.release(register, claim, AbsahError("Unexpected error.", code=type(error).__name__[:40]))
+        unexpected = AbsahError("Unexpected error.", code=type(error).__name__[:40])
+        queue.release(register, claim, unexpected)
+        return unexpected
+    return None
+
+
+def _key_of(workshop: Workshop, claim: Claim) -> str:
+    document = read_document(workshop.register, claim.agency_id, claim.document_id)
+    return next(each.key_id for each in document.slots if each.ordinal == claim.slot)

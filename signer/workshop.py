@@ -46,7 +46,8 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
 
     ring = open_keys(settings, anchors)
     key_rules.note_all(register.engine, ring, ring.key)
-
+    # Keys of the development PKI ask nobody.
+    listed = ring if isinstance(ring, KeyList) else KeyList({}, {})
     return Workshop(
         register=register,
         archive=open_archive(settings),
@@ -59,6 +60,8 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
+        attended_keys=tuple(key_id for key_id in listed if listed.asks_human(key_id)),
+        unattended_keys=tuple(key_id for key_id in listed if not listed.asks_human(key_id)),
     )
 
 

@@ -6,16 +6,28 @@ so a worker that was overtaken (paused, cut off, presumed dead) can change nothi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, literal, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    not_,
+    select,
+    update,
+)
 
 from storage import audit
 from storage.database import transaction
 from storage.register import Register
-from storage.rows import awaits_approval
-from storage.tables import document, now_ms
+from storage.rows import awaits_approval, awaits_session
+from storage.tables import document, now_ms, signature
 from storage.vocabulary import AbsahError, DocumentState
 
 LEASE_MS = 90_000
@@ -71,6 +83,12 @@ def claim(register: Register, agency_id: str, document_id: str) -> Claim | None:
     """Claim one document; None when it is finished, waits, or somebody else holds it."""
     with transaction(register.engine) as connection:
         return _claim(connection, _CLAIM_NAMED, agency_id, document_id)
+
+
+def claim_attended(register: Register, agency_id: str, document_id: str) -> Claim | None:
+    """Claim a document that waits for a signing session, in such a session; None when it does not."""
+    with transaction(register.engine) as connection:
+        return _claim(connection, _CLAIM_ATTENDED, agency_id, document_id)
 
 
 def claim_next(register: Register) -> Claim | None:
@@ -145,6 +163,31 @@ def wait_for_approval(register: Register, held: Claim) -> None:
         )
 
 
+def wait_for_session(register: Register, held: Claim) -> None:
+    """Give a prepared document back until an official types the secret of its key."""
+    with transaction(register.engine) as connection:
+        connection.execute(
+            update(document)
+            .where(_held(held))
+            .values(awaits_session=True, lease_until=0, attempts=0, last_error=None)
+        )
+
+
+def end_waiting(register: Register, key_ids: Sequence[str]) -> int:
+    """Let any worker take what waits for a session with one of these keys, which ask nobody (any more)."""
+    asks_nobody = exists().where(
+        signature.c.agency_id == document.c.agency_id,
+        signature.c.document_id == document.c.id,
+        signature.c.ordinal == document.c.slot,
+        signature.c.key_id.in_(key_ids),
+    )
+    with transaction(register.engine) as connection:
+        changed = connection.execute(
+            update(document).where(awaits_session(), asks_nobody).values(awaits_session=False)
+        )
+        return changed.rowcount
+
+
 def block(register: Register, held: Claim, error: AbsahError) -> None:
     """Stop a document that no retry can help, for a human to look at; an issued one stays issued."""
     with transaction(register.engine) as connection:
@@ -177,7 +220,19 @@ def unblock(
         row = connection.execute(select(document.c.state_reason).where(where)).first()
         if row is None:
             return False
-        state = DocumentState(row.state_reason.rpartition("@")[2])
+        code, _, state_then = row.state_reason.rpartition("@")
+        state = DocumentState(state_then)
+        if code == "REPLY_LOST" or code.startswith("PROVIDER_"):
+            # Somebody has looked at it: the key may be asked once more. The first answer stays in staging.
+            connection.execute(
+                update(signature)
+                .where(
+                    signature.c.agency_id == agency_id,
+                    signature.c.document_id == document_id,
+                    signature.c.covered_digest.is_(None),
+                )
+                .values(asked_at=None, reply_sha256=None)
+            )
         template: dict[str, Any] = {} if template_hash is None else {"template_hash": template_hash}
         connection.execute(
             update(document)
@@ -190,21 +245,22 @@ def unblock(
         return True
 
 
-def _claimable(*, ignore_backoff: bool) -> ColumnElement[bool]:
+def _claimable(*, ignore_backoff: bool, attended: bool = False) -> ColumnElement[bool]:
     conditions = [
         document.c.state.in_(_UNFINISHED),
         document.c.lease_until <= now_ms(),
         not_(awaits_approval()),
+        awaits_session() if attended else not_(awaits_session()),
     ]
     if not ignore_backoff:
         conditions.append(document.c.next_attempt_at <= now_ms())
     return and_(*conditions)
 
 
-def _claiming(*, ignore_backoff: bool) -> Update:
+def _claiming(*, ignore_backoff: bool, attended: bool = False) -> Update:
     return (
         update(document)
-        .where(_NAMED, _claimable(ignore_backoff=ignore_backoff))
+        .where(_NAMED, _claimable(ignore_backoff=ignore_backoff, attended=attended))
         .values(
             fence=document.c.fence + 1,
             lease_until=now_ms() + LEASE_MS,
@@ -225,6 +281,7 @@ def _claiming(*, ignore_backoff: bool) -> Update:
 # Built once: building a statement costs more than running it.
 _NAMED = and_(document.c.agency_id == bindparam("of_agency"), document.c.id == bindparam("of_document"))
 _CLAIM_NAMED = _claiming(ignore_backoff=True)
+_CLAIM_ATTENDED = _claiming(ignore_backoff=True, attended=True)
 _CLAIM_DUE = _claiming(ignore_backoff=False)
 _DUE = (
     select(document.c.agency_id, document.c.id)

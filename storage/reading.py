@@ -49,6 +49,12 @@ class FrozenSlot:
     byte_range: tuple[int, int, int, int]
     cms: bytes | None = None
     token: bytes | None = None
+    asked_at: int | None = None
+    """Since when (milliseconds) a key that signs whole PDFs was asked, and its answer is not here."""
+    reply_sha256: str | None = None
+    """The SHA-256 of such a key's first answer, which lies in the staging area."""
+    covered_digest: str | None = None
+    """What the signature in that answer covers, once it was checked."""
 
 
 @dataclass(frozen=True)
@@ -209,13 +215,18 @@ def _frozen(slot: RowMapping) -> FrozenSlot | None:
         (first, second, third, fourth),
         slot["cms"],
         slot["token"],
+        asked_at=slot["asked_at"],
+        reply_sha256=slot["reply_sha256"],
+        covered_digest=slot["covered_digest"],
     )
 
 
 def _waiting_for(connection: Connection, row: RowMapping) -> str | None:
-    """Why an unfinished document does not move: approval, or the part that failed last."""
+    """Why an unfinished document does not move: session, approval, or the part that failed last."""
     if row["state"] in (DocumentState.ISSUED, DocumentState.VOID):
         return None
+    if row["awaits_session"] and row["state"] == DocumentState.PREPARED:
+        return "SIGNING_SESSION"
     waits = connection.scalar(
         select(func.count())
         .select_from(document)

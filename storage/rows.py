@@ -40,3 +40,8 @@ def awaits_approval() -> ColumnElement[bool]:
         approval.c.prepared_sha256 == document.c.prepared_sha256,
     )
     return and_(document.c.needs_approval, document.c.state == DocumentState.PREPARED, not_(approved))
+
+
+def awaits_session() -> ColumnElement[bool]:
+    """A prepared document whose key asks for a human's secret."""
+    return and_(document.c.awaits_session, document.c.state == DocumentState.PREPARED)

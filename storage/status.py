@@ -61,28 +61,32 @@ def approve(register: Register, agency_id: str, document_id: str, digest: str, o
                 "The digest is not that of the prepared document; open it again and approve what you see.",
                 code="OTHER_DIGEST",
             )
-        given = connection.execute(
-            select(approval.c.id).where(
-                approval.c.agency_id == agency_id, approval.c.document_id == document_id
-            )
-        ).first()
-        if given is not None:
-            return
-        connection.execute(
-            insert(approval).values(
-                agency_id=agency_id,
-                id=str(uuid.uuid4()),
-                document_id=document_id,
-                prepared_sha256=row["prepared_sha256"],
-                officer_id=officer_id,
-                at=now_ms(),
-            )
+        add_approval(connection, row, officer_id)
+
+
+def add_approval(connection: Connection, row: RowMapping, officer_id: str) -> None:
+    """Record that an officer approved a document's prepared bytes, unless somebody has already."""
+    agency_id, document_id = row["agency_id"], row["id"]
+    given = connection.execute(
+        select(approval.c.id).where(approval.c.agency_id == agency_id, approval.c.document_id == document_id)
+    ).first()
+    if given is not None:
+        return
+    connection.execute(
+        insert(approval).values(
+            agency_id=agency_id,
+            id=str(uuid.uuid4()),
+            document_id=document_id,
+            prepared_sha256=row["prepared_sha256"],
+            officer_id=officer_id,
+            at=now_ms(),
         )
-        connection.execute(_where(update(document), agency_id, document_id).values(next_attempt_at=0))
-        audit.record(
-            connection, agency_id, officer_id, "document.approved", document_id, sha256=digest.lower()
-        )
-        add_to_outbox(connection, agency_id, document_id, "document.approved")
+    )
+    connection.execute(_where(update(document), agency_id, document_id).values(next_attempt_at=0))
+    audit.record(
+        connection, agency_id, officer_id, "document.approved", document_id, sha256=row["prepared_sha256"]
+    )
+    add_to_outbox(connection, agency_id, document_id, "document.approved")
 
 
 def suspend(register: Register, agency_id: str, document_id: str, change: Change) -> None:

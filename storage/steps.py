@@ -45,6 +45,8 @@ _FILL_SLOT = update(signature).where(_OF_SLOT)
 _APPROVAL = select(approval.c.id, approval.c.prepared_sha256).where(
     approval.c.agency_id == bindparam("of_agency"), approval.c.document_id == bindparam("of_document")
 )
+_ASK = update(signature).where(_OF_SLOT)
+_KEEP_REPLY = update(signature).where(_OF_SLOT, signature.c.reply_sha256.is_(None))
 _ADD_INTENT = insert(signature_intent).values(at=now_ms())
 _ADD_FILE = insert(document_file)
 _PUBLISH = update(public_record).where(public_record.c.code == bindparam("of_code")).values(issued=True)
@@ -109,8 +111,13 @@ def record_freeze(
         return advanced
 
 
-def record_intent(register: Register, held: Claim, ordinal: int, frozen_sha256: str, digest: bytes) -> None:
+def record_intent(
+    register: Register, held: Claim, ordinal: int, frozen_sha256: str, digest: bytes, *, once: bool = False
+) -> None:
     """4. Sign, before the key: who is about to sign what, with which key, on whose approval.
+
+    ``once`` notes that the key was asked, so that nobody asks it again before `record_reply` or
+    `record_refusal`.
 
     Raises:
         NotApproved: the type asks for an approval, and none was given for exactly these bytes.
@@ -138,6 +145,8 @@ def record_intent(register: Register, held: Claim, ordinal: int, frozen_sha256: 
                 "approval_id": given.id if given else None,
             },
         )
+        if once:
+            connection.execute(_ASK.values(asked_at=now_ms()), _named(held, ordinal))
         audit.record(
             connection, held.agency_id, "worker", "key.intent", held.document_id,
             slot=ordinal, key=slot["key_id"], digest=digest.hex(), fence=held.fence,
@@ -149,6 +158,46 @@ def record_cms(register: Register, held: Claim, ordinal: int, cms: bytes) -> Cla
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.SIGNED)
         connection.execute(_FILL_SLOT, _named(held, ordinal) | {"cms": cms, "fence": held.fence})
+        audit.record(connection, held.agency_id, "worker", "document.signed", held.document_id, slot=ordinal)
+        return advanced
+
+
+def record_refusal(register: Register, held: Claim, ordinal: int, code: str) -> None:
+    """4. Sign: the key said no, so that nothing was signed and it may be asked again."""
+    with transaction(register.engine) as connection:
+        advance(connection, held, held.state)
+        connection.execute(_ASK.values(asked_at=None), _named(held, ordinal))
+        audit.record(
+            connection, held.agency_id, "worker", "key.refused", held.document_id, slot=ordinal, code=code
+        )
+
+
+def record_reply(register: Register, held: Claim, ordinal: int, sha256: str) -> Claim:
+    """4. Sign: the first answer of a key that signs whole PDFs lies in staging; it is not asked again."""
+    with transaction(register.engine) as connection:
+        advanced = advance(connection, held, held.state, awaits_session=False)
+        kept = {"reply_sha256": sha256, "asked_at": None, "fence": held.fence}
+        if connection.execute(_KEEP_REPLY, _named(held, ordinal) | kept).rowcount != 1:
+            raise AbsahError("This slot has an answer already; the first one counts.", code="ALREADY_REPLIED")
+        audit.record(
+            connection, held.agency_id, "worker", "document.replied", held.document_id,
+            slot=ordinal, sha256=sha256,
+        )  # fmt: skip
+        return advanced
+
+
+def record_signed_pdf(
+    register: Register, held: Claim, ordinal: int, covered_digest: bytes, proven_at: datetime | None
+) -> Claim:
+    """4. Sign: that answer was checked, and is what was asked for.
+
+    ``proven_at`` is the time of the time-stamp in it, None where it has none.
+    """
+    with transaction(register.engine) as connection:
+        advanced = advance(connection, held, DocumentState.SIGNED)
+        # The signature itself is in the file; an empty CMS says that there is one.
+        values = {"covered_digest": covered_digest.hex(), "cms": b"", "token_time": _milliseconds(proven_at)}
+        connection.execute(_FILL_SLOT, _named(held, ordinal) | values)
         audit.record(connection, held.agency_id, "worker", "document.signed", held.document_id, slot=ordinal)
         return advanced
 
@@ -172,7 +221,7 @@ def record_token(register: Register, held: Claim, ordinal: int, token: CheckedTo
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.TIMESTAMPED)
         if token is not None:
-            stamped = {"token": token.der, "token_time": int(token.time.timestamp() * 1000)}
+            stamped = {"token": token.der, "token_time": _milliseconds(token.time)}
             connection.execute(_FILL_SLOT, _named(held, ordinal) | stamped)
         return advanced
 
@@ -187,7 +236,7 @@ def record_stored(
     with transaction(register.engine) as connection:
         return advance(
             connection, held, DocumentState.STORED, final_sha256=sha256, final_size=size, final_level=level,
-            extend_at=None if extend_at is None else int(extend_at.timestamp() * 1000),
+            extend_at=_milliseconds(extend_at),
         )  # fmt: skip
 
 
@@ -205,7 +254,7 @@ def record_issue(register: Register, held: Claim) -> Claim:
                 "document_id": held.document_id,
                 "sha256": row["final_sha256"],
                 "code": row["code"],
-                "byte_range_digest": last["digest"],
+                "byte_range_digest": last["covered_digest"] or last["digest"],
                 "level": row["final_level"],
                 "reason": "issued",
                 "size": row["final_size"],
@@ -265,3 +314,7 @@ def _named(held: Claim, ordinal: int | None = None) -> dict[str, Any]:
     """The parameters that name the claimed document, and one of its slots."""
     of = {"of_agency": held.agency_id, "of_document": held.document_id}
     return of if ordinal is None else {**of, "of_ordinal": ordinal}
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

@@ -167,6 +167,8 @@ document = Table(
     Column("last_error", String(40)),
     Column("created_at", BigInteger, nullable=False),
     Column("issued_at", BigInteger),
+    # Its key asks for a human's secret: no worker takes it but in a signing session.
+    Column("awaits_session", Boolean, nullable=False, server_default="0"),
     UniqueConstraint("agency_id", "series", "sequence"),
     Index("ix_document_work", "state", "next_attempt_at"),
     Index("ix_document_extension", "extend_at"),
@@ -215,6 +217,11 @@ signature = Table(
     Column("token", LargeBinary),
     Column("token_time", BigInteger),
     Column("fence", Integer),
+    # Of a key that signs whole PDFs (its CMS is empty): since when a question to it is without an answer, the
+    # SHA-256 of the first answer, and what the signature in it covers, once it was checked.
+    Column("asked_at", BigInteger),
+    Column("reply_sha256", String(64)),
+    Column("covered_digest", String(64)),
     _of_document(),
     ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
 )
@@ -264,6 +271,50 @@ approval = Table(
     _of_document(),
     ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
     UniqueConstraint("agency_id", "document_id"),
+)
+
+worker_key = Table(
+    "worker_key",
+    metadata,
+    # The public half of a key that lives in one worker's memory; of no agency.
+    Column("id", String(36), primary_key=True),
+    Column("public_key", LargeBinary, nullable=False),  # X25519 (RFC 7748)
+    Column("signing_keys", Text, nullable=False),  # JSON: ids of the keys that it can unlock
+    Column("newest", Boolean, nullable=False),  # whether new sessions may still take it
+    Column("heartbeat", BigInteger, nullable=False),
+)
+
+signing_session = Table(
+    "signing_session",
+    metadata,
+    # One secret, typed once for one batch. It is here only encrypted, and only until a worker took it.
+    Column("agency_id", String(40), ForeignKey("unit.id"), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("officer_id", String(40), nullable=False),
+    Column("key_id", String(80), nullable=False),
+    Column("opened_by", String(40), nullable=False),  # the API key, or the command line
+    Column("batch_digest", String(64), nullable=False),
+    Column("worker_key_id", String(36), nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("code", String(40)),  # why it ended early
+    Column("sealed", LargeBinary),  # the secret, for the worker's eyes; wiped when taken, lost or expired
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
+    Index("ix_signing_session_work", "state", "worker_key_id"),
+)
+
+signing_session_document = Table(
+    "signing_session_document",
+    metadata,
+    Column("agency_id", String(40), primary_key=True),
+    Column("session_id", String(36), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("frozen_sha256", String(64), nullable=False),  # what the batch's digest names
+    Column("outcome", String(40)),  # SIGNED, or why not
+    _of_document(),
+    ForeignKeyConstraint(("agency_id", "session_id"), ("signing_session.agency_id", "signing_session.id")),
 )
 
 document_file = Table(

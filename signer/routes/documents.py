@@ -79,7 +79,7 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         response_model=AcceptedAnswer,
         summary="Request a document",
         responses=documented_errors("issue"),
-        openapi_extra=_body_schema(IssueBody, {"new": {"summary": "A new document", "value": example}}),
+        openapi_extra=body_schema(IssueBody, {"new": {"summary": "A new document", "value": example}}),
     )
     async def issue(
         request: Request,
@@ -143,7 +143,7 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         response_model=DocumentAnswer,
         summary="Approve the prepared PDF",
         responses=documented_errors("approve"),
-        openapi_extra=_body_schema(ApproveBody, BODIES["approve"]),
+        openapi_extra=body_schema(ApproveBody, BODIES["approve"]),
     )
     async def approve(request: Request, document_id: str) -> DocumentAnswer:
         """By an officer's key, naming the SHA-256 of what they saw."""
@@ -175,7 +175,7 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
             name=name,
             summary=summary,
             responses=documented_errors(name),
-            openapi_extra=_body_schema(model, BODIES[name]),
+            openapi_extra=body_schema(model, BODIES[name]),
         )
 
     add_change(
@@ -202,7 +202,7 @@ def documents_router(desk: Desk, archive: Archive, example: dict[str, Any]) -> A
         response_model=AcceptedAnswer,
         summary="Replace by a newer document",
         responses=documented_errors("supersede"),
-        openapi_extra=_body_schema(SupersedeBody, BODIES["supersede"]),
+        openapi_extra=body_schema(SupersedeBody, BODIES["supersede"]),
     )
     async def supersede(
         request: Request,
@@ -297,7 +297,7 @@ def _pdf(content: bytes, number: str) -> Response:
     )
 
 
-def _body_schema(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
+def body_schema(model: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
     """The body in OpenAPI: it is read by `signer.body`, which is stricter than the framework."""
     content: dict[str, Any] = {"schema": _inlined(model), "examples": examples}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}

@@ -55,6 +55,13 @@ BODIES: dict[str, dict[str, Any]] = {
             successor="0b4bd4b2-3a33-4f3a-9c0e-6f0f6d1c2a57",
         ),
     },
+    "signing-sessions": {
+        "all": _body("All that waits for this officer's signature"),
+        "some": _body("Some of it", documents=["0b4bd4b2-3a33-4f3a-9c0e-6f0f6d1c2a57"]),
+    },
+    "secret": {
+        "sealed": _body("An HPKE message; this one was made for another session", sealed="bnVsbA==" * 18),
+    },
 }
 """For each action, the bodies shown for it."""
 
@@ -156,6 +163,34 @@ ERRORS: dict[str, dict[int, _Error]] = {
         422: (
             "INVALID_REQUEST", "Give either the id of the successor, or the fields of a new document.",
             "/successor", "SUCCESSOR_OR_FIELDS", "Give one of “successor” and “fields”.",
+        ),
+    },
+    "signing-sessions": {
+        **_DENIED,
+        **_UNREAD,
+        404: ("DOCUMENT_NOT_FOUND", "This agency has no such document."),
+        409: ("NOTHING_TO_SIGN", "No document waits for a signing session of this officer."),
+        422: (
+            "INVALID_REQUEST", "The request does not have the expected form.",
+            "/documents", "FIELD_LENGTH", "Give at least 1 characters.",
+        ),
+        503: (
+            "NO_WORKER",
+            "No worker is running that could use this key; start one, then begin the session again.",
+        ),
+    },
+    "session": {
+        **_DENIED,
+        404: ("SESSION_NOT_FOUND", "This agency has no such signing session."),
+    },
+    "secret": {
+        **_DENIED,
+        **_UNREAD,
+        404: ("SESSION_NOT_FOUND", "This agency has no such signing session."),
+        409: ("SESSION_ENDED", "This signing session takes no secret (any more); begin a new one."),
+        422: (
+            "INVALID_REQUEST", "The secret is not encrypted as the schema says.",
+            "/sealed", "FIELD_VALUE", "Give the HPKE message in Base64; see the schema.",
         ),
     },
 }  # fmt: skip

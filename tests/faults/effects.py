@@ -54,7 +54,7 @@ def pause() -> None:
 def install(workshop: Workshop, effect: str, when: str, what: Callable[[], None] = die) -> Workshop:
     """A workshop in which ``what`` happens before or after the named effect."""
     place, name, *nth = effect.split(":")
-    wrap = _Wrapper(when, what, int(nth[0]) if nth else 1)
+    wrap = Wrapper(when, what, int(nth[0]) if nth else 1)
     if place in MODULES:
         setattr(MODULES[place], name, wrap(getattr(MODULES[place], name)))
         return workshop
@@ -64,7 +64,9 @@ def install(workshop: Workshop, effect: str, when: str, what: Callable[[], None]
     return replace(workshop, **{place: part})
 
 
-class _Wrapper:
+class Wrapper:
+    """Lets ``what`` happen before or after the ``nth`` call of a function."""
+
     def __init__(self, when: str, what: Callable[[], None], nth: int) -> None:
         self.when, self.what, self.nth, self.calls = when, what, nth, 0
 
@@ -87,7 +89,7 @@ class _Wrapper:
 class _Part:
     """One collaborator with one method wrapped; everything else is the real thing."""
 
-    def __init__(self, real: Any, name: str, wrap: _Wrapper) -> None:
+    def __init__(self, real: Any, name: str, wrap: Wrapper) -> None:
         self._real = real
         setattr(self, name, wrap(getattr(real, name)))
 
@@ -96,7 +98,7 @@ class _Part:
 
 
 class _Ring:
-    def __init__(self, real: Any, wrap: _Wrapper) -> None:
+    def __init__(self, real: Any, wrap: Wrapper) -> None:
         self._real, self._wrap = real, wrap
 
     def key(self, key_id: str) -> Any:

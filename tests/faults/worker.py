@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import uvicorn
 
+from keys.bsre import BsreKey
 from signer.app import create_app
 from signer.parts import open_desk
 from signer.requests import IssueRequest, accept
+from signer.sessions import Presence
 from signer.settings import Settings
 from signer.worker import sweep, work_on_next
 from signer.workshop import development_transport, open_workshop
 from storage.api_keys import Client
 from storage.register import Register
 from tests.faults import mutations
-from tests.faults.effects import die, install, pause
+from tests.faults.effects import Wrapper, die, install, pause
 
 
 def work(settings: Settings, effect: str, when: str, pauses: bool, mutation: str | None) -> None:
@@ -29,6 +32,20 @@ def work(settings: Settings, effect: str, when: str, pauses: bool, mutation: str
     workshop = install(workshop, effect, when, pause if pauses else die)
     while work_on_next(workshop):
         pass
+
+
+def sign_and_die(settings: Settings, effect: str, when: str) -> None:
+    """A worker that is there for signing sessions, and is killed at an effect of the first batch."""
+    os.setsid()
+    workshop = open_workshop(settings, development_transport(settings))
+    if effect == "key:sign_pdf":
+        BsreKey.sign_pdf = Wrapper(when, die, 1)(BsreKey.sign_pdf)  # type: ignore[method-assign]
+    else:
+        workshop = install(workshop, effect, when)
+    presence = Presence(workshop)
+    presence.beat()
+    while not presence.work_on_next():
+        time.sleep(0.05)
 
 
 def work_and_sweep(settings: Settings) -> None:

@@ -19,6 +19,9 @@ SOURCES = [
     ),
     *(f"templates/{name}.py" for name in ("fields", "validity", "numbering", "photo", "catalogue")),
     "signer/routes/documents.py",
+    "signer/routes/sessions.py",
+    # And what the outcome of a document in a signing session can be.
+    *("storage/sessions.py", "signer/sessions.py", "keys/bsre.py", "signer/foreign_signature.py"),
 ]
 
 
