@@ -22,6 +22,7 @@ import binascii
 import json
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
@@ -90,8 +91,8 @@ class BsreKey:
         """A passphrase for each batch; nothing once it was typed."""
         return "once_per_batch" if self.secret is None else "nothing"
 
-    def unlocked(self, secret: HumanSecret) -> BsreKey:
-        """See `keys.provider.AttendedKey`.
+    def unlocked(self, secret: HumanSecret, digests: Sequence[bytes] = ()) -> BsreKey:
+        """See `keys.provider.AttendedKey`. It holds the secret in memory; the service binds it to nothing.
 
         Raises:
             KeyRefused: ``KEY_CAPABILITY``, a TOTP for version 1, which knows passphrases only.

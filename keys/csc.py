@@ -32,11 +32,12 @@ import structlog
 from cryptography import x509
 
 from keys import csc_authorisation
+from keys.cms import ID_DATA, signed_attributes
 from keys.csc_authorisation import Authorisation, Consent
 from keys.csc_credential import SHA256_OID, Credential, Means, read_credential
 from keys.csc_service import Address, AnswerLost, AuthorisationEnded, Service
 from keys.entry import Entry, secret
-from keys.provider import HumanCost, KeyRefused
+from keys.provider import HumanCost, HumanSecret, KeyRefused
 from keys.software import read_certificates
 from storage.vocabulary import Misconfigured, Unavailable
 
@@ -210,6 +211,18 @@ class RemoteKey:
             authorisation.give_back()
             raise
         return self._signatures(answer.get("signatures"), len(digests))
+
+    def unlocked(self, secret: HumanSecret, digests: Sequence[bytes]) -> AuthorisedKey:
+        """See `keys.provider.AttendedKey`: a passphrase is the PIN, a TOTP the one-time password.
+
+        Raises as `authorise` does; a batch is no larger than `most_at_once`.
+        """
+        hashes = [
+            hashlib.sha256(signed_attributes(self.certificate, ID_DATA, digest)).digest()
+            for digest in digests
+        ]
+        typed = {"pin" if secret.kind == "passphrase" else "otp": secret.value}
+        return self.authorised(self.authorise(hashes, **typed))
 
     def authorised(self, authorisation: Authorisation) -> AuthorisedKey:
         """A key for the cycle that signs what the authorisation is for, and nothing else."""

@@ -167,8 +167,12 @@ AnyKey = SigningKey | CmsKey | PdfKey
 class AttendedKey(Key, Protocol):
     """A key whose ``human_cost`` is more than nothing: it signs only once somebody has typed a secret."""
 
-    def unlocked(self, secret: HumanSecret) -> AnyKey:
-        """The same key for one batch. It costs nobody anything more, and holds the secret in memory."""
+    def unlocked(self, secret: HumanSecret, digests: Sequence[bytes]) -> AnyKey:
+        """The same key for one batch. It costs nobody anything more.
+
+        ``digests`` are the documents' (SHA-256 over what each signature will cover): a key that can binds its
+        leave to them, and signs nothing else.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ The secret is in this process's memory while the batch takes, and nowhere else. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -71,7 +72,8 @@ class Presence:
         """Sign each document; returns why it stopped before the last one, None where it did not."""
         register = self.workshop.register
         try:
-            ring = _Unlocked(self.workshop.keys, session.key_id, secret)
+            digests = sessions.covered_digests(register, session)
+            ring = _Unlocked(self.workshop.keys, session.key_id, secret, digests)
         except AbsahError as error:
             return error.code
         unlocked = replace(self.workshop, keys=ring)
@@ -105,9 +107,9 @@ def _stops(error: AbsahError | None) -> bool:
 class _Unlocked(KeyRing):
     """The keys, one of them unlocked for a batch."""
 
-    def __init__(self, keys: KeyRing, key_id: str, secret: HumanSecret) -> None:
+    def __init__(self, keys: KeyRing, key_id: str, secret: HumanSecret, digests: Sequence[bytes]) -> None:
         self._keys, self._id = keys, key_id
-        self._key = cast("AttendedKey", keys.key(key_id)).unlocked(secret)
+        self._key = cast("AttendedKey", keys.key(key_id)).unlocked(secret, digests)
 
     def key(self, key_id: str) -> AnyKey:
         """See `keys.provider.KeyRing`."""

@@ -186,6 +186,21 @@ def is_what_was_shown(register: Register, held: Claim, frozen_sha256: str) -> bo
     return bool(_slot(register, held).frozen_sha256 == frozen_sha256)
 
 
+def covered_digests(register: Register, session: Session) -> list[bytes]:
+    """What the signatures of a session's documents will cover, of those that still are what was shown."""
+    shown = {each.document_id: each.frozen_sha256 for each in session.documents}
+    with transaction(register.engine) as connection:
+        rows = connection.execute(
+            select(signature.c.document_id, signature.c.frozen_sha256, signature.c.digest).where(
+                signature.c.agency_id == session.agency_id,
+                signature.c.document_id.in_(shown),
+                signature.c.key_id == session.key_id,
+                signature.c.cms.is_(None),
+            )
+        )
+        return [bytes.fromhex(row.digest) for row in rows if row.frozen_sha256 == shown[row.document_id]]
+
+
 def was_signed(register: Register, held: Claim) -> bool:
     """Whether the slot that was claimed has its signature, checked."""
     slot = _slot(register, held)

@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys import csc_service
 from keys.cms import ID_DATA, signed_attributes
+from keys.provider import HumanSecret
 from keys.software import PrivateKey, SoftwareKey
 from signer import signature
 from storage import audit, tables
 from storage.database import transaction
+from storage.sessions import SIGNED
 from tests.faults.checking import check_issued_once, rows
+from tests.keys.attended import signed_in_a_session
 from tests.keys.certificates import p256, root, rsa_key
 from tests.keys.csc_place import CREDENTIAL, RemotePlace, pem, remote_place
 from tests.keys.csc_server import CLIENT_SECRET, PIN, Credential
@@ -196,3 +199,33 @@ def test_what_an_owner_authorised_makes_signatures_of_documents(
     with refused("KEY_AUTHORISATION"):
         signature.sign(hashlib.sha256(b"lain").digest(), signing)
     assert place.server.counts["credentials/authorize"] == place.server.counts["signatures/signHash"] == 1
+
+
+def test_a_batch_costs_its_owner_one_secret_and_one_authorisation(
+    empty_office: Office, place: RemotePlace, authority: SoftwareKey
+) -> None:
+    office = reopened(empty_office, place, authority, pin=False)
+    accepted = [office.request(office.sample(serial=number), key=str(number))["id"] for number in range(1, 4)]
+    work(office, attempts=2)
+    assert {office.state(each)["waiting_for"] for each in accepted} == {"SIGNING_SESSION"}
+    session = signed_in_a_session(office, HumanSecret("passphrase", PIN))
+    assert {each.outcome for each in session.documents} == {SIGNED}
+    work(office, attempts=2)
+    assert {office.state(each)["state"] for each in accepted} == {"ISSUED"}
+    counts = place.server.counts
+    assert (counts["credentials/authorize"], counts["signatures/signHash"], counts["signatures"]) == (1, 1, 3)
+
+
+def test_a_wrong_secret_is_sent_once_and_signs_nothing(
+    empty_office: Office, place: RemotePlace, authority: SoftwareKey
+) -> None:
+    office = reopened(empty_office, place, authority, pin=False)
+    accepted = [office.request(office.sample(serial=number), key=str(number))["id"] for number in range(1, 3)]
+    work(office, attempts=2)
+    session = signed_in_a_session(office, HumanSecret("passphrase", "0000"))
+    assert session.code == "KEY_PIN"
+    assert place.server.counts["credentials/authorize"] == 1
+    assert {office.state(each)["waiting_for"] for each in accepted} == {"SIGNING_SESSION"}
+    signed_in_a_session(office, HumanSecret("passphrase", PIN))
+    work(office, attempts=2)
+    assert {office.state(each)["state"] for each in accepted} == {"ISSUED"}
