@@ -6,6 +6,8 @@ The libraries are loaded by `preload`, before the sandbox closes.
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 from io import BytesIO
 from typing import Any
 
@@ -36,7 +38,7 @@ def preload() -> None:
 
 def is_picture(data: bytes) -> bool:
     """Whether the file begins as a PNG or JPEG does."""
-    return data.startswith((_PNG, _JPEG))
+    return data[: len(_PNG)].startswith((_PNG, _JPEG))
 
 
 def read_codes_of_picture(picture: bytes) -> tuple[str, ...]:
@@ -63,7 +65,7 @@ def read_codes_of_pdf(pdf: bytes) -> tuple[str, ...]:
 
     codes: list[str] = []
     try:
-        document = pypdfium2.PdfDocument(pdf)
+        document = pypdfium2.PdfDocument(drawable(pdf))
         for index in range(min(len(document), _MAXIMUM_PAGES)):
             page = document[index]
             width, height = page.get_size()
@@ -74,6 +76,13 @@ def read_codes_of_pdf(pdf: bytes) -> tuple[str, ...]:
     except Exception:  # a page that cannot be drawn shows no code; the file is unsigned either way
         return tuple(codes)
     return tuple(dict.fromkeys(codes))
+
+
+def drawable(pdf: Any, end: int | None = None) -> Any:
+    """The bytes up to ``end`` as the drawing library takes them; those of a mapped file are not copied."""
+    if not isinstance(pdf, mmap.mmap):
+        return bytes(pdf[:end])
+    return (ctypes.c_char * (len(pdf) if end is None else end)).from_buffer(pdf)
 
 
 def _read(image: Any) -> tuple[str, ...]:
