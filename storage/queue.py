@@ -193,6 +193,7 @@ def unblock(
 def _claimable(*, ignore_backoff: bool) -> ColumnElement[bool]:
     conditions = [
         document.c.state.in_(_UNFINISHED),
+        document.c.mode == "own",  # what others made is no work of the cycle
         document.c.lease_until <= now_ms(),
         not_(awaits_approval()),
     ]
