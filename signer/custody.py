@@ -16,6 +16,7 @@ from storage.api_keys import Client
 from storage.archive import Archive, final_key
 from storage.custody import Kept, NewCustody, read_kept, receive
 from storage.database import transaction
+from storage.foreign import ForeignDocument
 from storage.records import day_in
 from storage.register import Register
 from storage.units import Unit, get_officer, get_unit, regency_of
@@ -115,7 +116,7 @@ def keep(
     reason = _accept(verdict, request)
     new = _describe(desk, agency, request, answer, verdict, reason, officer, sha256, len(file), now)
     key = final_key(agency.id, sha256)
-    desk.archive.put_once(key, file, retain_until=new.retain_until)
+    desk.archive.put_once(key, file, retain_until=new.document.retain_until)
     if desk.archive.read(key) != file:
         raise AbsahError("The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT")
     document_id = receive(desk.register, agency, regency, client.id, idempotency_key, fingerprint, new)
@@ -171,24 +172,26 @@ def _describe(
     if request.valid_until is not None and request.valid_until < issued_on:
         raise _wrong_day("/valid_until", "The document would end before it was issued.")
     return NewCustody(
-        origin=request.issuer,
-        type=request.type,
-        number=request.number,
-        holder_name=request.holder_name,
-        issued_on=issued_on,
-        valid_from=issued_on,
-        valid_until=request.valid_until,
-        retain_until=anniversary(max(request.valid_until or today, today), desk.retention_years),
+        document=ForeignDocument(
+            origin=request.issuer,
+            type=request.type,
+            number=request.number,
+            holder_name=request.holder_name,
+            issued_on=issued_on,
+            valid_from=issued_on,
+            valid_until=request.valid_until,
+            retain_until=anniversary(max(request.valid_until or today, today), desk.retention_years),
+            level=min((each.level for each in signers), default="none"),
+            signatory=_signatory(signers),
+        ),
         sha256=sha256,
         size=size,
         digest=answer.byte_range_digests[-1] if answer.byte_range_digests else "",
-        level=min((each.level for each in signers), default="none"),
         verdict=verdict,
         findings=tuple(dict.fromkeys(each.code for each in answer.findings)),
         signatures=tuple(asdict(each) for each in answer.signatures),
         reason=reason,
         officer_id=officer,
-        signatory=_signatory(signers),
     )
 
 

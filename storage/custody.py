@@ -1,62 +1,50 @@
 """Documents of other issuers that an agency keeps and delivers: written once, in one transaction.
 
-They stand in the register like documents of ours, under their issuer's number, and are ISSUED from the
-beginning: there is nothing to sign. A running number of the agency's own (series ``custody/YEAR``) shows that
-none is missing. The file lies in the archive before anything is written here.
+They are ISSUED from the beginning: there is nothing to sign (see `storage.foreign`). The file lies in the
+archive before anything is written here.
 """
 
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from storage import audit, code, compare, status
-from storage.database import database_time, transaction
+from storage import audit, compare, status
+from storage.database import transaction
+from storage.foreign import ForeignDocument, Mode, add_foreign, draw_entry
 from storage.new_document import Accepted
-from storage.records import day_in
-from storage.register import Register, add_to_outbox, earlier_request, record_request, take_number
-from storage.tables import custody, document, document_content, document_file, public_record
+from storage.register import Register, add_to_outbox, earlier_request, record_request
+from storage.tables import custody, document, document_file, public_record
 from storage.units import Unit
 from storage.vocabulary import Conflict, DocumentState, NotFound
 
-MODE = "custody"
+MODE: Mode = "custody"
 
 
 @dataclass(frozen=True)
 class NewCustody:
     """A file that was handed in, and what was found.
 
-    ``origin`` is who issued it, ``type`` what they call it, ``number`` theirs. ``verdict`` is one of
-    `storage.vocabulary.Verdict`, ``findings`` are codes, ``signatures`` as the check told them. ``digest`` is
-    the SHA-256 of what the last signature covers, empty without one. ``reason`` is why an officer took it
-    although nobody whom we trust vouches for it.
+    ``verdict`` is one of `storage.vocabulary.Verdict`, ``findings`` are codes, ``signatures`` as the check
+    told them. ``digest`` is the SHA-256 of what the last signature covers, empty without one. ``reason`` is
+    why it was taken although nobody whom we trust vouches for it.
     """
 
-    origin: str
-    type: str
-    number: str
-    holder_name: str
-    issued_on: date
-    valid_from: date
-    valid_until: date | None
-    retain_until: date
+    document: ForeignDocument
     sha256: str
     size: int
     digest: str
-    level: str
     verdict: str
     findings: Sequence[str]
     signatures: Sequence[Mapping[str, Any]]
     reason: str | None
     officer_id: str | None
-    signatory: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +80,7 @@ def receive(
         Conflict: the key belongs to another request, the agency keeps this file already, or it is one of
         ours.
     """
-    name = compare.digest_name(new.holder_name)
+    name = compare.digest_name(new.document.holder_name)
     values = (agency.id, client, idempotency_key, request_sha256)
     try:
         with transaction(register.engine) as connection:
@@ -176,35 +164,12 @@ def _insert(
     new: NewCustody,
     name: tuple[bytes, bytes],
 ) -> str:
-    document_id, vault = str(uuid.uuid4()), register.vault
-    now = database_time(connection)
-    today = day_in(agency.zone, datetime.now(UTC))
-    series = f"{MODE}/{today.year}"
-    sequence = take_number(connection, agency.id, series)
-    # Nobody is told this code: the register's rows are tied together by it.
-    own_code = code.draw()
-    salt, name_digest = name
-    holder = vault.keyed_hash(connection, agency.id, MODE, new.origin, new.number)
-    connection.execute(
-        insert(document),
-        {
-            "agency_id": agency.id, "id": document_id, "type": MODE, "family": MODE, "template_hash": "",
-            "series": series, "sequence": sequence, "number": new.number, "code": own_code, "url": "",
-            "zone": agency.zone, "issued_on": new.issued_on, "valid_from": new.valid_from,
-            "valid_until": new.valid_until, "specimen": False, "needs_approval": False,
-            "retain_until": new.retain_until, "mode": MODE, "state": DocumentState.ISSUED, "slot": 0,
-            "slots": 0, "final_sha256": new.sha256, "final_size": new.size, "final_level": new.level,
-            "level": new.level, "fence": 0, "lease_until": 0, "attempts": 0, "next_attempt_at": 0,
-            "created_at": now, "issued_at": now,
-        },
-    )  # fmt: skip
-    connection.execute(
-        insert(document_content),
-        {
-            "agency_id": agency.id, "document_id": document_id,
-            "fields": vault.encrypt(connection, agency.id, document_id, {"nama": new.holder_name}),
-            "holder_digest": holder, "place_digest": holder,
-        },
+    vault, entry = register.vault, draw_entry(connection, agency, MODE)
+    document_id = entry.document_id
+    add_foreign(
+        connection, vault, agency, regency, MODE, entry, new.document, name, kept_as=new.verdict,
+        state=DocumentState.ISSUED, final_sha256=new.sha256, final_size=new.size,
+        final_level=new.document.level, issued_at=entry.at,
     )  # fmt: skip
     connection.execute(
         insert(custody),
@@ -218,31 +183,18 @@ def _insert(
         },
     )  # fmt: skip
     connection.execute(
-        insert(public_record),
-        {
-            "code": own_code, "agency_id": agency.id, "document_id": document_id, "type": MODE,
-            "type_label_id": new.type, "type_label_en": new.type, "number": new.number,
-            "masked_name": compare.masked_name(new.holder_name), "issued_on": new.issued_on,
-            "valid_from": new.valid_from, "valid_until": new.valid_until, "zone": agency.zone,
-            "agency_name": agency.name, "regency_name": regency.name, "phone": agency.phone,
-            "email": agency.email, "website": agency.website, "signatory": new.signatory, "issued": True,
-            "name_salt": salt, "name_digest": name_digest, "specimen": False, "origin": new.origin,
-            "kept_since": today, "kept_as": new.verdict,
-        },
-    )  # fmt: skip
-    connection.execute(
         insert(document_file),
         {
-            "agency_id": agency.id, "document_id": document_id, "sha256": new.sha256, "code": own_code,
-            "byte_range_digest": new.digest, "level": new.level, "reason": "received", "size": new.size,
-            "at": now,
+            "agency_id": agency.id, "document_id": document_id, "sha256": new.sha256, "code": entry.code,
+            "byte_range_digest": new.digest, "level": new.document.level, "reason": "received",
+            "size": new.size, "at": entry.at,
         },
     )  # fmt: skip
-    status.add_event(connection, agency.id, document_id, "received", today, officer_id=new.officer_id)
+    status.add_event(connection, agency.id, document_id, "received", entry.today, officer_id=new.officer_id)
     audit.record(
         connection, agency.id, request[1], "custody.received", document_id,
-        at=now, sha256=new.sha256, verdict=new.verdict, series=series, n=sequence,
+        at=entry.at, sha256=new.sha256, verdict=new.verdict, series=entry.series, n=entry.sequence,
     )  # fmt: skip
     add_to_outbox(connection, agency.id, document_id, "custody.received")
-    record_request(connection, *request, document_id, now)
+    record_request(connection, *request, document_id, entry.at)
     return document_id

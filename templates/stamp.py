@@ -28,6 +28,7 @@ _INSET = 5.0
 # Modules of 0.5 mm, which telephones still read from paper.
 _LEAST_QR = 60.0
 _LARGEST_QR = 96.4
+_LEAST_WORDS = 80.0
 
 
 class StampRefused(AbsahError):
@@ -79,7 +80,8 @@ def draw_stamp(stamp: Stamp, width: float, height: float) -> bytes:
                 code="STAMP_CHARACTER",
             )
     side = min(height - 2 * _INSET, _LARGEST_QR)
-    if stamp.url and side < _LEAST_QR:
+    words = width - 2 * _INSET - (side + _INSET if stamp.url else 0)
+    if words < _LEAST_WORDS or (stamp.url and side < _LEAST_QR):
         raise _too_small(width, height)
     shown = asdict(stamp) | {
         "width": width,

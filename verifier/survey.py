@@ -24,7 +24,7 @@ _MARGIN = 22.0  # points from the edge of the page that a printer does not reach
 _APART = 7.0  # points from what is drawn
 _MOST_POINTS = 40_000_000
 # Of a place that somebody chose: a line on which one signs, but not the words of a paragraph.
-_MOST_INK = 0.03
+_MOST_INK = 0.1
 _OTHER_DOUBTS = frozenset({"REBUILT", "PREV_WRONG", "PREV_LOOP"})
 
 

@@ -3,92 +3,46 @@
 from __future__ import annotations
 
 import mmap
-import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zxingcpp
 from PIL import Image
 
 from signer.cycle import SelfCheckFailed
-from signer.upload import StampPlace, UploadOrder, UploadTools, sign_upload
+from signer.upload import StampPlace, UploadTools
 from signer.upload_words import UploadRefused
 from storage.database import transaction
 from storage.tables import audit_event
 from templates.stamp import Stamp, StampRefused, draw_stamp
 from tests.command_line import absah
 from tests.interop.conftest import SAMPLE
-from tests.interop.judges import judge_dss, pdfsig_verdicts
 from tests.office import Office
-from tests.signer.archiving import Archiving
 from tests.signer.test_levels import write_large
 from tests.signer.test_signature import judge_verapdf, rendered
+from tests.signer.uploads import AT, ELSEWHERE, STAMP, Bench, open_bench
 from tests.verifier import hostile_files
 from verifier.by_file import inspect
 from verifier.pdf.document import File
-from verifier.sandbox import OpenFile, Sandbox
+from verifier.sandbox import OpenFile
 from verifier.survey import survey
 from verifier.survey_answer import Wish
 
 GENUINE = SAMPLE / "genuine"
-AT = datetime.now(UTC).replace(microsecond=0)
-STAMP = Stamp("drg. Ahmad Contoh, M.Kes.", "Kepala Dinas Contoh", AT, "Asia/Jakarta")
 WITH_QR = Stamp(
     "drg. Ahmad Contoh, M.Kes.", "Kepala Dinas Contoh", AT, "Asia/Jakarta",
     "http://cek.example.org/d/7K3M9QX2R4TPXA", "7K3M9QX2R4TPXA", "cek.example.org",
 )  # fmt: skip
-ELSEWHERE = (
-    "dss-048-sign-sign-sign-form", "dss-053-sign-extend-extend-permit", "dss-057-field-sign-letter",
-    "gopdfsign-010-sign-permit-objstm", "gopdfsign-032-sign-sign-stamp-hybrid",
-    "gopdfsign-033-sign-sign-sign-form-linearized", "itext5-033-sign-fill-form-objstm",
-    "openpdf-028-save-sign-letter",
-)  # fmt: skip
-
-
-class NothingRevoked:
-    """Whose certificates stand: these tests are not about that."""
-
-    def refuse_revoked(self, path: Any) -> None:
-        """Nobody was."""
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What signs here."""
-
-    tools: UploadTools
-    archiving: Archiving
-    folder: Path
-
-    def sign(
-        self, pdf: bytes, stamp: Stamp | None = None, place: StampPlace = StampPlace(), level: str = "B-T"
-    ) -> bytes:
-        copy = self.folder / "copy.pdf"
-        copy.write_bytes(pdf)
-        intended: list[bytes] = []
-        order = UploadOrder(
-            self.archiving.key("p256"), f"PAdES-{level}", "Ahmad", "Mengetahui", "Contoh", AT, stamp, place
-        )
-        made = sign_upload(self.tools, copy, order, intended.append)
-        assert intended == [made.digest]
-        return copy.read_bytes()
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("bench")
-    archiving = Archiving.create(folder / "authority")
-    anchors = [archiving.root, (SAMPLE / "root.pem").read_bytes()]
-    with Sandbox() as sandbox:
-        tools = UploadTools(sandbox, anchors, archiving.stamps, NothingRevoked())  # type: ignore[arg-type]
-        yield Bench(tools, archiving, folder)
+    with open_bench(tmp_path_factory.mktemp("bench")) as made:
+        yield made
 
 
 def drawn(pdf: bytes, page: int) -> Image.Image:
@@ -113,20 +67,6 @@ def test_what_others_signed_stays_as_valid_as_it_was(bench: Bench, name: str, st
         assert told[each.field].changes in ("none", "permitted")
         assert (told[each.field].integrity, told[each.field].trust) == (each.integrity, each.trust)
     assert {each.trust for each in new.signatures} == {"trusted"}
-
-
-def test_poppler_and_dss_agree(jvm: None, bench: Bench, tmp_path: Path) -> None:
-    paths = []
-    for name in ELSEWHERE:
-        for kind, stamp in (("plain", None), ("stamp", STAMP)):
-            path = tmp_path / f"{name}-{kind}.pdf"
-            path.write_bytes(bench.sign((GENUINE / f"{name}.pdf").read_bytes(), stamp))
-            paths.append(path)
-            told = pdfsig_verdicts(path)
-            assert set(told) <= {"Signature is Valid.", "Signature has not yet been verified."}, (name, told)
-    for path, told in judge_dss(paths, bench.archiving.folder / "root.pem").items():
-        # What DSS calls an undefined change is the new field; docs/interop.md says why.
-        assert set(told.why.split()) <= {"undefined_changes"}, (path.name, told)
 
 
 def test_pdf_a_and_pdf_ua_are_kept(bench: Bench, tmp_path: Path) -> None:
@@ -315,7 +255,7 @@ def test_200_megabytes_need_no_more_than_300(bench: Bench, tmp_path: Path) -> No
     path = tmp_path / "large.pdf"
     write_large(path, 200 * 1024 * 1024)
     done = subprocess.run(
-        [sys.executable, "-c", f"from {__name__} import sign_on_disk; sign_on_disk()",
+        [sys.executable, "-c", "from tests.signer.large_upload import sign_on_disk; sign_on_disk()",
          str(path), str(bench.archiving.folder)],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -326,37 +266,6 @@ def test_200_megabytes_need_no_more_than_300(bench: Bench, tmp_path: Path) -> No
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as pdf:
         document = File(pdf).whole()
         assert len(document.get(document.catalog, "AcroForm", "Fields")) == 2
-
-
-def sign_on_disk() -> None:
-    """In a process of its own: sign a file where it lies, with a stamp; print its peak and the sandbox's, in kB."""
-    path, archiving = Path(sys.argv[1]), Archiving(Path(sys.argv[2]))
-    with Sandbox(wall_seconds=60) as sandbox:
-        tools = UploadTools(sandbox, [archiving.root], archiving.stamps, NothingRevoked())  # type: ignore[arg-type]
-        order = UploadOrder(archiving.key("p256"), "PAdES-B-T", "Ahmad", "", "", AT, STAMP)
-        sign_upload(tools, path, order, lambda digest: None)
-        # Children of the fork server are not ours to be waited for: the largest there was is asked of the kernel.
-        peak = max_resident(sandbox)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, peak)
-
-
-def max_resident(sandbox: Sandbox) -> int:
-    """What a child needs that judges the signed file, measured in a process forked for that alone."""
-    import os
-
-    path = Path(sys.argv[1])
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        with path.open("rb") as stream:
-            pdf = OpenFile(stream.fileno()).mapped()
-        answer = inspect(pdf, anchors=[], moment=AT)  # type: ignore[arg-type]
-        assert answer.readable
-        os.write(writing, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss).encode())
-        os._exit(0)
-    os.close(writing)
-    os.waitpid(child, 0)
-    return int(os.read(reading, 100))
 
 
 # -- the command
