@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from cryptography.x509.oid import NameOID
 
 from keys.provider import AnyKey, KeyRefused, SigningKey
 from signer.commands.arguments import PlainText
+from signer.commands.data import public_url
 from signer.commands.setup import prepare
-from signer.cycle import Workshop
+from signer.cycle import SelfCheckFailed, Workshop
 from signer.logs import log_as_json
 from signer.settings import Settings, load_settings
 from signer.upload import SignedUpload, StampPlace, UploadOrder, UploadTools, sign_upload
 from signer.workshop import development_transport, open_workshop
-from storage import audit
+from storage import audit, uploads
+from storage.archive import final_key
 from storage.database import transaction
+from storage.foreign import Entry, ForeignDocument
+from storage.records import day_in
 from storage.register import Register
 from storage.units import Officer, Unit, agencies, officer_for_role, officer_of_key, regency_of
-from storage.vocabulary import InvalidRequest, Misconfigured
+from storage.vocabulary import AbsahError, InvalidRequest, Misconfigured
 from templates.stamp import Stamp
+from templates.validity import anniversary
 from verifier.sandbox import Sandbox
 from verifier.trust.folder import read_trust
 
@@ -77,6 +85,9 @@ class _Place(click.ParamType[StampPlace | None]):
 )  # fmt: skip
 @click.option("--reason", type=PlainText(), help="Why it is signed.")
 @click.option("--location", type=PlainText(), help="Where; the agency's regency, if not given.")
+@click.option("--number", type=PlainText(), help="With --title: register it, and put a QR code on the stamp.")
+@click.option("--title", type=PlainText(), help="What it is, as the public is told.")
+@click.option("--holder-name", type=PlainText(), help="Whose it is; the public sees it masked.")
 def sign(
     file: Path,
     output: Path,
@@ -86,15 +97,23 @@ def sign(
     place: StampPlace | None,
     reason: str | None,
     location: str | None,
+    number: str | None,
+    title: str | None,
+    holder_name: str | None,
 ) -> None:
     """Sign IN.pdf, which was made elsewhere, and write OUT.pdf; what it held stays as valid as it was.
+
+    With --number and --title it is registered: the stamp gets a QR code, and the archive a copy.
 
     \b
     absah sign surat.pdf -o surat-ttd.pdf
     absah sign surat.pdf -o surat-ttd.pdf --stamp auto --level B-LT
     absah sign surat.pdf -o surat-ttd.pdf --stamp 2:300,40,190,66
+    absah sign surat.pdf -o surat-ttd.pdf --stamp auto --number 400/12/2026 --title "Surat Tugas"
     """
     log_as_json()
+    if (number is None) != (title is None) or (number is not None and place is None):
+        raise click.UsageError("Give --number, --title and --stamp together to register the file.")
     settings = load_settings()
     prepare(settings)
     workshop = open_workshop(settings, development_transport(settings))
@@ -116,29 +135,91 @@ def sign(
         place=place or StampPlace(),
     )
     with _working_copy(file, output) as copy:
-        made = _sign(settings, workshop, agency, copy, order)
+        if number is None or title is None or order.stamp is None:
+            made = _sign(settings, workshop, copy, order, _audited(workshop.register, agency, order))
+        else:
+            today = day_in(agency.zone, at)
+            described = ForeignDocument(
+                origin=None,
+                type=title,
+                number=number,
+                holder_name=holder_name or "",
+                issued_on=today,
+                valid_from=today,
+                valid_until=None,
+                retain_until=anniversary(today, settings.custody_retention_years),
+                level=order.level,
+                signatory=office or name,
+            )
+            made, entry = _sign_registered(settings, workshop, (agency, regency), copy, order, described)
+            click.echo(f"code    {entry.code}\nurl     {entry.url}")
+        with transaction(workshop.register.engine) as connection:
+            audit.record(
+                connection, agency.id, _ACTOR, "upload.signed", made.digest.hex(), sha256=made.sha256
+            )
     click.echo(f"sha256  {made.sha256}\nlevel   {made.signature.level}\npath    {output}")
 
 
 def _sign(
-    settings: Settings, workshop: Workshop, agency: Unit, copy: Path, order: UploadOrder
+    settings: Settings, workshop: Workshop, copy: Path, order: UploadOrder, intend: Callable[[bytes], None]
 ) -> SignedUpload:
-    """Under a recorded intention; the audit trail tells of the result, too."""
-    register = workshop.register
-
-    def intend(digest: bytes) -> None:
-        with transaction(register.engine) as connection:
-            audit.record(
-                connection, agency.id, _ACTOR, "key.intent", digest.hex(), key=order.key.id, upload=True
-            )
-
     anchors = read_trust(settings.trust_folder, production=not settings.development).encoded()
     with Sandbox(require_filter=not settings.development) as sandbox:
         tools = UploadTools(sandbox, anchors, workshop.timestamps, workshop.revocation)
-        made = sign_upload(tools, copy, order, intend)
-    with transaction(register.engine) as connection:
-        audit.record(connection, agency.id, _ACTOR, "upload.signed", made.digest.hex(), sha256=made.sha256)
-    return made
+        return sign_upload(tools, copy, order, intend)
+
+
+def _audited(register: Register, agency: Unit, order: UploadOrder) -> Callable[[bytes], None]:
+    """What notes, before the key is used, what is about to be signed."""
+
+    def intend(digest: bytes) -> None:
+        with transaction(register.engine) as connection:
+            audit.record(connection, agency.id, _ACTOR, "key.intent", digest.hex(), key=order.key.id)
+
+    return intend
+
+
+def _sign_registered(
+    settings: Settings,
+    workshop: Workshop,
+    units: tuple[Unit, Unit],
+    copy: Path,
+    order: UploadOrder,
+    described: ForeignDocument,
+) -> tuple[SignedUpload, Entry]:
+    """With a code that is recorded before and answered after; the archive keeps the file."""
+    register, (agency, regency) = workshop.register, units
+    address = public_url(settings)
+    entry = uploads.reserve(register, agency, regency, _ACTOR, described, f"{address}/d/")
+    assert order.stamp is not None  # noqa: S101 - the command asks for one
+    stamp = replace(order.stamp, url=entry.url, code=entry.code, check_host=urlsplit(address).netloc)
+    order = replace(order, stamp=stamp)
+    audited = _audited(register, agency, order)
+
+    def intend(digest: bytes) -> None:
+        uploads.record_intent(register, agency.id, entry, digest, order.key.id)
+        audited(digest)
+
+    try:
+        made = _sign(settings, workshop, copy, order, intend)
+        _archive(workshop, agency, copy, made, described)
+    except AbsahError as error:
+        uploads.abandon(register, agency.id, _ACTOR, entry, error.code)
+        raise
+    uploads.complete(
+        register, agency.id, _ACTOR, entry,
+        sha256=made.sha256, size=made.size, digest=made.digest, level=made.signature.level,
+    )  # fmt: skip
+    return made, entry
+
+
+def _archive(
+    workshop: Workshop, agency: Unit, copy: Path, made: SignedUpload, described: ForeignDocument
+) -> None:
+    key = final_key(agency.id, made.sha256)
+    workshop.archive.put_once(key, copy.read_bytes(), retain_until=described.retain_until)
+    if hashlib.sha256(workshop.archive.read(key)).hexdigest() != made.sha256:
+        raise SelfCheckFailed("The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT")
 
 
 def _signer(

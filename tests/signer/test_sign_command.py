@@ -12,21 +12,27 @@ from pathlib import Path
 import pytest
 import zxingcpp
 from PIL import Image
+from sqlalchemy import select
 
 from signer.cycle import SelfCheckFailed
 from signer.upload import StampPlace, UploadTools
 from signer.upload_words import UploadRefused
-from storage.database import transaction
-from storage.tables import audit_event
+from storage.archive import final_key
+from storage.database import open_database_to_read, transaction
+from storage.lookup import Lookup
+from storage.reconcile import discrepancies
+from storage.tables import audit_event, document
+from storage.vocabulary import Status, Verdict
 from templates.stamp import Stamp, StampRefused, draw_stamp
 from tests.command_line import absah
 from tests.interop.conftest import SAMPLE
-from tests.office import Office
+from tests.office import URL, Office
 from tests.signer.test_levels import write_large
 from tests.signer.test_signature import judge_verapdf, rendered
 from tests.signer.uploads import AT, ELSEWHERE, STAMP, Bench, open_bench
 from tests.verifier import hostile_files
 from verifier.by_file import inspect
+from verifier.check import check
 from verifier.pdf.document import File
 from verifier.sandbox import OpenFile
 from verifier.survey import survey
@@ -316,3 +322,43 @@ def test_the_key_can_be_chosen(office: Office, permit: Path, tmp_path: Path) -> 
     out = tmp_path / "out.pdf"
     run = absah(office.settings.data, "sign", str(permit), "-o", str(out), "--key", "no-such-key", code=1)
     assert "no-such-key" in run.stderr
+
+
+def test_a_registered_file_answers_by_its_code_and_by_its_hash(
+    office: Office, permit: Path, tmp_path: Path
+) -> None:
+    out, data = tmp_path / "out.pdf", office.settings.data
+    arguments = ["sign", str(permit), "-o", str(out), "--agency", "dpmptsp-contoh", "--stamp", "auto"]
+    absah(data, *arguments, "--number", "400/12/2026", code=2)
+    arguments += ["--number", "400/12/2026", "--title", "Surat Tugas", "--holder-name", "Siti Aminah"]
+    run = absah(data, *arguments, ABSAH_PUBLIC_URL=URL)
+    told = dict(line.split(maxsplit=1) for line in run.stdout.splitlines())
+    (found,) = zxingcpp.read_barcodes(drawn(out.read_bytes(), 1))
+    assert found.text == told["url"] == f"{URL}/d/{told['code']}"
+    register = Lookup(open_database_to_read(office.settings.database))
+    record = register.by_code(told["code"])
+    assert record is not None
+    assert (record.number, record.type_label_id, record.masked_name) == (
+        "400/12/2026", "Surat Tugas", "S*** A***",
+    )  # fmt: skip
+    report = check(out, lookup=register)
+    assert (report.verdict, report.original) == (Verdict.VALID, True)
+    assert office.workshop.archive.read(final_key("dpmptsp-contoh", told["sha256"])) == out.read_bytes()
+    office.work()
+    with transaction(office.desk.register.engine) as connection:
+        assert list(discrepancies(connection, office.workshop.archive)) == []
+
+
+def test_a_refused_file_voids_its_number(office: Office, permit: Path, tmp_path: Path) -> None:
+    out, data = tmp_path / "out.pdf", office.settings.data
+    shutil.copy(GENUINE / "dss-059-sign-permit.pdf", permit)
+    arguments = ["--stamp", "auto", "--number", "1", "--title", "Surat Tugas", "--agency", "dpmptsp-contoh"]
+    absah(data, "sign", str(permit), "-o", str(out), *arguments, code=1)
+    with transaction(office.desk.register.engine) as connection:
+        row = connection.execute(select(document).where(document.c.mode == "upload")).mappings().one()
+        assert (row["state"], row["state_reason"]) == ("VOID", "UPLOAD_LOCKED")
+        assert list(discrepancies(connection, office.workshop.archive)) == []
+    record = Lookup(open_database_to_read(office.settings.database)).by_code(row["code"])
+    assert record is not None
+    assert record.status(AT) is Status.ANNULLED
+    assert not out.exists()
