@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 
 from signer import problems
+from signer.custody import CustodyDesk
 from signer.parts import open_archive, open_desk
 from signer.requests import Desk
+from signer.routes.custody import custody_router
 from signer.routes.documents import documents_router
 from signer.routes.sessions import sessions_router
 from signer.settings import Settings, load_settings
@@ -20,14 +23,23 @@ from storage.vocabulary import Unavailable
 from verifier.errors import CatchUnexpected
 from verifier.headers import SecurityHeaders
 from verifier.health import health_router
+from verifier.sandbox import Sandbox
+from verifier.trust.folder import read_trust
 
 TITLE = "Absah: issuing"
 
 
-def add_agency_side(app: FastAPI, desk: Desk, archive: Archive) -> None:
-    """Put the agencies' API on ``app``."""
+def add_agency_side(
+    app: FastAPI, desk: Desk, archive: Archive, sandbox: Sandbox, anchors: Sequence[bytes], retention: int
+) -> None:
+    """Put the agencies' API on ``app``.
+
+    ``sandbox`` opens what is handed in for custody, ``anchors`` are whom its check trusts, ``retention`` is
+    how many years it is kept.
+    """
     app.include_router(documents_router(desk, archive, example_request(desk)))
     app.include_router(sessions_router(desk))
+    app.include_router(custody_router(CustodyDesk(desk.register, archive, sandbox, anchors, retention)))
 
 
 def readiness(desk: Desk, archive: Archive) -> dict[str, Any]:
@@ -58,7 +70,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     archive = open_archive(settings)
     app = FastAPI(title=TITLE, version="1", docs_url=None, redoc_url=None)
     problems.install(app)
-    add_agency_side(app, desk, archive)
+    sandbox = Sandbox(require_filter=not settings.development)
+    trust = read_trust(settings.trust_folder, production=not settings.development)
+    add_agency_side(app, desk, archive, sandbox, trust.encoded(), settings.custody_retention_years)
     app.include_router(
         health_router(readiness(desk, archive), expiring_keys=lambda: expiring(desk.register.engine))
     )

@@ -37,7 +37,16 @@ async def read_model(request: Request, model: type[Model]) -> Model:
     Raises:
         TooLarge, MalformedJson, InvalidRequest: with what is wrong and where.
     """
-    value = parse(await _read(request))
+    return model_of(await _read(request), model)
+
+
+def model_of(content: bytes, model: type[Model]) -> Model:
+    """JSON text as ``model``.
+
+    Raises:
+        MalformedJson, InvalidRequest: as `read_model`.
+    """
+    value = parse(content)
     try:
         return model.model_validate(value)
     except ValidationError as error:

@@ -20,6 +20,8 @@ _COMMANDS = {
     "settings": ("signer.commands.operate:settings", "List every setting and what it means."),
     "types": ("signer.commands.issue:types", "List the document types, or describe one."),
     "issue": ("signer.commands.issue:issue", "Issue a document from a JSON file."),
+    "sign": ("signer.commands.sign:sign", "Sign a PDF that was made elsewhere."),
+    "custody": ("signer.commands.custody:custody", "Keep and deliver documents of other issuers."),
     # The public side's command knows nothing of this one.
     "verify": ("verifier.cli:verify", "Check signed PDFs, also ones that we never issued."),
     "trust": ("verifier.commands.trust:trust", "Whom this installation trusts: roots and trusted lists."),

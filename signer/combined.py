@@ -40,7 +40,7 @@ def create_combined_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Absah", version="1", docs_url=None, redoc_url=None)
     problems.install(app)
-    add_agency_side(app, desk, archive)
+    add_agency_side(app, desk, archive, sandbox, trust.encoded(), settings.custody_retention_years)
     parts = PublicParts(
         lookup=lookup,
         sandbox=sandbox,

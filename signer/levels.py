@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from signer.revision import FrozenUpdate, Pdf, Revision, RevisionRefused, Update, text_string
+from signer.revision import FrozenUpdate, Pdf, Revision, Update, text_string
 from signer.signature import APPEND_ONLY, PRINT_AND_LOCKED, Frozen, SignatureRefused
 from storage.vocabulary import AbsahError
 from verifier.attributes import read_unsigned
@@ -28,7 +28,7 @@ from verifier.certificate import OCSP_SIGNING, Certificate, read_certificate, sa
 from verifier.cms import ID_TST_INFO, SignedData, read_signed_data
 from verifier.paths import AnchorIndex, find_paths
 from verifier.pdf.document import Document
-from verifier.pdf.objects import Damaged, Name, Reference, Stream
+from verifier.pdf.objects import Damaged, Name, Stream
 from verifier.signature_fields import find_signatures
 
 _NO_ANCHORS = AnchorIndex.of(())
@@ -160,7 +160,7 @@ def document_timestamp_update(
         }
     )
     revision.edit_inside(revision.edit(page), "Annots", []).append(widget)
-    form = _edit_from_catalog(revision, "AcroForm")
+    form = revision.edit_from_catalog("AcroForm")
     revision.edit_inside(form, "Fields", []).append(widget)
     form["SigFlags"] = APPEND_ONLY
     return revision.freeze()
@@ -252,19 +252,7 @@ def _store(revision: Revision) -> dict[str, Any]:
         extensions = revision.edit_inside(catalog, "Extensions", {})
         # EN 319 142-1, 5.1; a name that is there says as much or more.
         extensions.setdefault("ESIC", {"BaseVersion": Name("1.7"), "ExtensionLevel": 1})
-    return _edit_from_catalog(revision, "DSS")
-
-
-def _edit_from_catalog(revision: Revision, key: str) -> dict[str, Any]:
-    """What stands under a key of the catalog, which is written again only if it has to be."""
-    present = revision.document.catalog.get(key)
-    if isinstance(present, Reference):
-        found = revision.edit(present)
-    else:
-        found = revision.edit_inside(revision.catalog, key, {})
-    if not isinstance(found, dict):
-        raise RevisionRefused(f"The PDF has no dictionary where its /{key} should be.")
-    return found
+    return revision.edit_from_catalog("DSS")
 
 
 def _missing(document: Document, key: str, values: Sequence[bytes]) -> list[bytes]:

@@ -16,6 +16,7 @@ TITLES: dict[int, tuple[str, str]] = {
     403: ("Not allowed", "Tidak diizinkan"),
     404: ("Not found", "Tidak ditemukan"),
     405: ("Method not allowed", "Metode tidak didukung"),
+    408: ("Request timeout", "Terlalu lambat"),
     409: ("Conflict", "Bertentangan dengan register"),
     413: ("Content too large", "Isi terlalu besar"),
     422: ("Invalid request", "Permintaan tidak sah"),
@@ -128,6 +129,28 @@ SENTENCES: dict[str, str] = {
     "PROVIDER_UNSIGNED": "BSrE mengembalikan dokumen tanpa tanda tangan; tidak ada yang diterbitkan.",
     "PROVIDER_SIGNER": "Tanda tangannya bukan milik pejabat itu; tidak ada yang diterbitkan.",
     "PROVIDER_BROKEN": "Tanda tangan dari BSrE tidak sah; tidak ada yang diterbitkan.",
+    # Files of other issuers, and files to be signed
+    "MALFORMED_FORM": "Formulirnya rusak atau terpotong; kirim sekali lagi.",
+    "NOT_A_FORM": "Kirim file sebagai multipart/form-data, di bagian bernama “file”.",
+    "NO_FILE": "Pilih file, dan kirim di bagian bernama “file”.",
+    "PART_TWICE": "Formulirnya memuat bagian yang sama dua kali; sisakan satu.",
+    "TOO_MANY_PARTS": "Formulirnya memuat terlalu banyak bagian.",
+    "FIELD_TOO_LONG": "Satu isian dalam formulir terlalu panjang.",
+    "UPLOAD_TIMEOUT": "File berhenti datang; periksa sambungan dan kirim sekali lagi.",
+    "UPLOAD_BUSY": "Terlalu banyak file sedang diterima; coba lagi sebentar lagi.",
+    "SANDBOX_BUSY": "Terlalu banyak file sedang diperiksa; coba lagi sebentar lagi.",
+    "SANDBOX_UNAVAILABLE": "File belum dapat diperiksa; coba lagi.",
+    "CUSTODY_UNREADABLE": "File ini tidak dapat diperiksa; minta aslinya kepada penerbitnya.",
+    "CUSTODY_ALTERED": "File ini berubah setelah ditandatangani; minta aslinya kepada penerbitnya.",
+    "CUSTODY_REVOKED_SIGNER": "Sertifikat penanda tangannya sudah dicabut; minta asli yang baru.",
+    "CUSTODY_UNSIGNED": "File ini tanpa tanda tangan; minta aslinya, atau beri alasan di “accept_unsigned”.",
+    "CUSTODY_UNTRUSTED_SIGNER": (
+        "Penanda tangannya tidak dapat dipastikan di sini; daftarkan sertifikat induknya, "
+        "atau beri alasan di “accept_untrusted”."
+    ),
+    "ALREADY_KEPT": "Instansi ini sudah menyimpan file yang sama.",
+    "ISSUED_HERE": "File ini dokumen yang diterbitkan di sini; tidak perlu dititipkan.",
+    "ARCHIVE_CORRUPT": "Arsip mengembalikan isi yang lain; hubungi pengelola layanan.",
     # Our side
     "UNAVAILABLE": "Layanan belum dapat menjawab; tidak ada yang hilang, coba lagi.",
     "DATABASE_UNAVAILABLE": "Basis data register belum menjawab; coba lagi.",

@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from signer.problem_words import preferred, sentence, title
 from storage.api_keys import Forbidden, Unauthenticated
 from storage.vocabulary import AbsahError, Conflict, FieldProblem, InvalidRequest, NotFound, Unavailable
+from verifier.upload import TooLarge as FileTooLarge
+from verifier.upload import TooSlow
 
 log = structlog.get_logger("http")
 
@@ -24,6 +26,8 @@ _STATUS: tuple[tuple[type[AbsahError], int], ...] = (
     (Conflict, 409),
     (InvalidRequest, 422),
     (Unavailable, 503),
+    (FileTooLarge, 413),
+    (TooSlow, 408),
 )
 _MAX_POINTER_NAME = 60
 _OUR_FAULT = "Something failed on our side; nothing was recorded."

@@ -132,6 +132,27 @@ class Revision:
             owner[key] = otherwise
         return owner[key]
 
+    def edit_from_catalog(self, key: str) -> dict[str, Any]:
+        """The dictionary under a key of the catalog, empty where there is none.
+
+        The catalog itself is written again only if it has to be.
+
+        Raises:
+            RevisionRefused: something else stands there.
+        """
+        present = self.document.catalog.get(key)
+        try:
+            found = (
+                self.edit(present)
+                if isinstance(present, Reference) and self.document.resolve(present) is not None
+                else self.edit_inside(self.catalog, key, {})
+            )
+        except KeyError:
+            found = None
+        if not isinstance(found, dict):
+            raise RevisionRefused(f"The PDF has no dictionary where its /{key} should be.")
+        return found
+
     def _now(self, reference: Reference) -> Any:
         return self._changed.get(reference.number, self.document.object(reference))
 

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     )
     tsa_timeout: float = Field(10, gt=0, le=60, description="seconds to wait for the time-stamp authority")
     tsa_token_bytes: int = Field(4096, ge=1024, le=65536, description="room for a time-stamp token in a file")
+    custody_retention_years: int = Field(
+        10, ge=1, le=100, description="years for which documents of other issuers are kept in the archive"
+    )
     worker_hands: int = Field(2, ge=1, le=16, description="documents that one worker has in work at once")
     s3_endpoint: str | None = Field(None, description="host:port of an S3 server; a local folder if unset")
     s3_bucket: str = Field("absah", description="bucket of the archive, with object lock")

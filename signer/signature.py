@@ -187,17 +187,7 @@ def freeze_update(
 ) -> FrozenUpdate:
     """As `freeze`, but only what has to be appended to the file: for one that stays on disk."""
     revision = Revision(pdf)
-    entries = {
-        "Type": Name("Sig"),
-        "Filter": Name("Adobe.PPKLite"),
-        "SubFilter": Name("ETSI.CAdES.detached"),
-        "M": b"D:" + at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii"),
-        "Name": text_string(signer_name),
-        "Location": text_string(location),
-        "Reason": text_string(reason),
-    }
-    if certify:
-        entries["Reference"] = [_CERTIFICATION]
+    entries = signature_entries(certify, signer_name, reason, location, at)
     try:
         widgets = _add_fields(revision, fields) if fields else _fields(revision)
         widget = widgets[f"Signature{slot}"]
@@ -214,6 +204,24 @@ def freeze_update(
             code="PDF_STRUCTURE",
         ) from problem
     return revision.freeze()
+
+
+def signature_entries(
+    certify: bool, signer_name: str, reason: str, location: str, at: datetime
+) -> dict[str, Any]:
+    """A signature dictionary without its range and value (ISO 32000-2, table 255); see `freeze`."""
+    entries: dict[str, Any] = {
+        "Type": Name("Sig"),
+        "Filter": Name("Adobe.PPKLite"),
+        "SubFilter": Name("ETSI.CAdES.detached"),
+        "M": b"D:" + at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii"),
+        "Name": text_string(signer_name),
+        "Location": text_string(location),
+        "Reason": text_string(reason),
+    }
+    if certify:
+        entries["Reference"] = [_CERTIFICATION]
+    return entries
 
 
 def covered_digest(frozen_pdf: bytes, byte_range: ByteRange) -> bytes:

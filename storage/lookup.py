@@ -82,7 +82,7 @@ def record_from_row(row: RowMapping) -> PublicRecord:
             "code", "type", "type_label_id", "type_label_en", "number", "masked_name", "issued_on",
             "valid_from", "valid_until", "zone", "signatory", "issued", "annulled_on", "revoked_from",
             "suspended_since", "superseded_on", "successor_number", "reason_class", "name_salt",
-            "name_digest", "specimen",
+            "name_digest", "specimen", "origin", "kept_since", "kept_as",
         )
     }  # fmt: skip
     issuer = Issuer(

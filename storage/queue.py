@@ -248,6 +248,7 @@ def unblock(
 def _claimable(*, ignore_backoff: bool, attended: bool = False) -> ColumnElement[bool]:
     conditions = [
         document.c.state.in_(_UNFINISHED),
+        document.c.mode == "own",  # what others made is no work of the cycle
         document.c.lease_until <= now_ms(),
         not_(awaits_approval()),
         awaits_session() if attended else not_(awaits_session()),

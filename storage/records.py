@@ -31,6 +31,9 @@ class PublicRecord:
 
     Dates are calendar days in the agency's zone; each ends at 24:00 there. The ``*_digest``
     values serve blind compare and reveal nothing by themselves (see `storage.compare`).
+
+    ``origin``, ``kept_since`` and ``kept_as`` are those of a document in custody, else None: who issued it,
+    since when it is kept here, and the verdict on its signatures on that day.
     """
 
     code: str
@@ -55,6 +58,9 @@ class PublicRecord:
     name_salt: bytes
     name_digest: bytes
     specimen: bool
+    origin: str | None = None
+    kept_since: date | None = None
+    kept_as: str | None = None
 
     def today(self, now: datetime) -> date:
         """The calendar day of ``now`` (aware) where the agency is."""

@@ -78,7 +78,7 @@ class Register:
             Conflict: the key was used for another request.
         """
         with transaction(self.engine) as connection:
-            return _earlier_request(connection, agency_id, client, idempotency_key, request_sha256)
+            return earlier_request(connection, agency_id, client, idempotency_key, request_sha256)
 
     def accept(
         self,
@@ -100,7 +100,7 @@ class Register:
         name = compare.digest_name(new.holder_name)
         try:
             with transaction(self.engine) as connection:
-                earlier = _earlier_request(connection, agency.id, client, idempotency_key, request_sha256)
+                earlier = earlier_request(connection, agency.id, client, idempotency_key, request_sha256)
                 return earlier or self._insert(
                     connection, agency, regency, client, idempotency_key, request_sha256, new, name
                 )
@@ -134,7 +134,7 @@ class Register:
             return fields
 
         check_limits(connection, agency.id, new, holder, place, read_fields)
-        sequence = _next_in_series(connection, agency.id, new.series)
+        sequence = take_number(connection, agency.id, new.series)
         now = database_time(connection)
         accepted = Accepted(document_id, new.number(sequence), code.draw(), "")
         accepted = Accepted(accepted.id, accepted.number, accepted.code, new.url(accepted.code))
@@ -254,18 +254,31 @@ class Register:
             n=sequence,
         )
         add_to_outbox(connection, agency.id, document_id, "document.accepted")
-        connection.execute(
-            insert(request),
-            {
-                "agency_id": agency.id,
-                "client": client,
-                "idempotency_key": idempotency_key,
-                "request_sha256": request_sha256,
-                "document_id": document_id,
-                "created_at": now,
-            },
-        )
+        record_request(connection, agency.id, client, idempotency_key, request_sha256, document_id, now)
         return accepted
+
+
+def record_request(
+    connection: Connection,
+    agency_id: str,
+    client: str,
+    idempotency_key: str,
+    request_sha256: str,
+    document_id: str,
+    now: int,
+) -> None:
+    """Tie a client's key to its request and the document that came of it, for good."""
+    connection.execute(
+        insert(request),
+        {
+            "agency_id": agency_id,
+            "client": client,
+            "idempotency_key": idempotency_key,
+            "request_sha256": request_sha256,
+            "document_id": document_id,
+            "created_at": now,
+        },
+    )
 
 
 def add_to_outbox(connection: Connection, agency_id: str, document_id: str, kind: str) -> None:
@@ -276,9 +289,10 @@ def add_to_outbox(connection: Connection, agency_id: str, document_id: str, kind
     )
 
 
-def _earlier_request(
+def earlier_request(
     connection: Connection, agency_id: str, client: str, idempotency_key: str, request_sha256: str
 ) -> Accepted | None:
+    """As `Register.earlier_request`, within a transaction."""
     row = connection.execute(
         _EARLIER, {"of_agency": agency_id, "of_client": client, "of_key": idempotency_key}
     ).first()
@@ -292,7 +306,7 @@ def _earlier_request(
     return Accepted(row.id, row.number, row.code, row.url)
 
 
-def _next_in_series(connection: Connection, agency_id: str, name: str) -> int:
+def take_number(connection: Connection, agency_id: str, name: str) -> int:
     """Take the next number; it is given back if the transaction rolls back."""
     number = connection.scalar(_TAKE_NUMBER, {"of_agency": agency_id, "of_name": name})
     if number is None:

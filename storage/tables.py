@@ -149,6 +149,7 @@ document = Table(
     Column("specimen", Boolean, nullable=False),
     Column("needs_approval", Boolean, nullable=False),
     Column("retain_until", Date, nullable=False),
+    Column("mode", String(8), nullable=False, server_default="own"),  # own, custody, upload
     Column("state", String(12), nullable=False),
     Column("state_reason", Text),
     Column("slot", Integer, nullable=False),  # the signature slot that the state speaks of
@@ -426,6 +427,21 @@ key_permission = Table(
     Column("valid_until", Date),
 )
 
+custody = Table(
+    "custody",
+    metadata,
+    # What a document of another issuer was when it was handed in; it is delivered as it came.
+    Column("agency_id", String(40), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("findings", Text, nullable=False),  # JSON: codes
+    Column("signatures", LargeBinary, nullable=False),  # who signed and how; encrypted like the fields
+    Column("reason", LargeBinary),  # why it was taken although nobody vouches for it; encrypted
+    _of_document(),
+    UniqueConstraint("agency_id", "sha256"),
+)
+
 revocation_answer = Table(
     "revocation_answer",
     metadata,
@@ -492,6 +508,10 @@ public_record = Table(
     Column("name_salt", LargeBinary, nullable=False),
     Column("name_digest", LargeBinary, nullable=False),
     Column("specimen", Boolean, nullable=False),
+    # Of a document in custody: who issued it, since when it is kept, and what it was found to be then.
+    Column("origin", Text),
+    Column("kept_since", Date),
+    Column("kept_as", String(20)),
     _of_document(),
 )
 

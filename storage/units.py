@@ -122,3 +122,12 @@ def officer_for_role(connection: Connection, agency_id: str, role: str) -> Offic
             code="NO_SIGNATORY",
         )
     return Officer(**rows[0])
+
+
+def officer_of_key(connection: Connection, agency_id: str, key_id: str) -> Officer | None:
+    """The agency's active officer to whom a key belongs; None where it is nobody's, or not of one alone."""
+    query = select(officer).where(
+        officer.c.agency_id == agency_id, officer.c.key_id == key_id, officer.c.active
+    )
+    rows = connection.execute(query).mappings().all()
+    return Officer(**rows[0]) if len(rows) == 1 else None

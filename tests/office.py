@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,14 @@ from storage import api_keys, units
 from storage.database import migrate, open_database, transaction
 from storage.tables import officer
 from verifier.errors import CatchUnexpected
+from verifier.sandbox import Sandbox
+from verifier.trust.folder import read_trust
 
 REGENCIES = Path(__file__).parents[1] / "signer" / "sample" / "regencies.toml"
 URL = "http://cek.example.org"
+# One for all: its server starts with the first file, and ends with this process.
+SANDBOX = Sandbox()
+atexit.register(SANDBOX.close)
 
 
 @dataclass
@@ -119,7 +125,8 @@ def open_office(settings: Settings, keys: dict[str, str]) -> Office:
     desk = open_desk(settings, URL)
     app = FastAPI()
     problems.install(app)
-    add_agency_side(app, desk, open_archive(settings))
+    anchors = read_trust(settings.trust_folder).encoded()
+    add_agency_side(app, desk, open_archive(settings), SANDBOX, anchors, 10)
     app.add_middleware(CatchUnexpected, answer=problems.answer_unexpected)
     app.add_middleware(CatchUnexpected, answer=problems.answer_unexpected)
     return Office(

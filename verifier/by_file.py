@@ -173,7 +173,7 @@ def _inspect_pdf(
         findings.append(Observation("NO_SIGNATURE"))
         if has_usage_rights(document):
             findings.append(Observation("USAGE_RIGHTS"))
-        elif b"/ByteRange" in pdf:
+        elif pdf.find(b"/ByteRange") >= 0:
             findings.append(Observation("SIGNATURE_REMOVED"))
         unsigned = FileAnswer(readable=True, unsigned=True, findings=tuple(findings))
         return _with_codes(unsigned, scan.read_codes_of_pdf(pdf, document.password), tell)

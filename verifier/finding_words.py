@@ -91,6 +91,13 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "File ini sama persis, bit demi bit, dengan yang diterbitkan.",
         "This file is identical, bit by bit, to the one that was issued.",
     ),
+    "KEPT_FOR_ISSUER": (
+        "info",
+        "File ini sama persis, bit demi bit, dengan yang diserahkan kepada {agency} "
+        "dan disimpan sejak {date}; penerbitnya {issuer}.",
+        "This file is identical, bit by bit, to the one that was handed in to {agency} "
+        "and is kept since {date}; its issuer is {issuer}.",
+    ),
     "ORIGINAL_DECIDES": (
         "info",
         "Sertifikat induk yang dipercaya di sini tidak memastikan tanda tangannya; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# To the server: a job with the digest of its anchors (job, result), and a set of anchors.
+# To the server: a job with the digest of its anchors (job, result, a file that it maps), a set of anchors.
 JOB = b"J"
 ANCHORS = b"A"
 DIGEST_BYTES = 32

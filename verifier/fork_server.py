@@ -53,7 +53,7 @@ class _Server:
         """Answer until the control socket closes."""
         while True:
             self._prepare()
-            message, descriptors, _, _ = socket.recv_fds(self._control, 1 + DIGEST_BYTES, 2)
+            message, descriptors, _, _ = socket.recv_fds(self._control, 1 + DIGEST_BYTES, 3)
             if not message:
                 return
             try:
@@ -142,10 +142,12 @@ class _Server:
             if not select.select([theirs], (), (), _BUSY_SECONDS)[0]:
                 # What a check touches becomes this process's own now, and not while a file waits.
                 warm_up()
-            digest, descriptors, _, _ = socket.recv_fds(theirs, DIGEST_BYTES, 2)
+            digest, descriptors, _, _ = socket.recv_fds(theirs, DIGEST_BYTES, 3)
             if digest:
-                job, result = descriptors
-                run_confined(job, result, self._libc, self._program, self._sets[digest])
+                job, result, *file = descriptors
+                run_confined(
+                    job, result, self._libc, self._program, self._sets[digest], file[0] if file else None
+                )
         except BaseException:  # whatever happens in here must not run the server's code
             os._exit(1)
         os._exit(0)

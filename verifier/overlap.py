@@ -13,6 +13,7 @@ from typing import Any
 
 from verifier.markup import Frame, Marked, is_level
 from verifier.pdf.document import Document
+from verifier.scan import drawable
 
 _SCALE = 2.0  # 144 dots per inch
 _MOST_POINTS = 4_000_000
@@ -258,7 +259,7 @@ class Drawings:
             try:
                 # Cut out only here: most files have nothing to be drawn, and some have hundreds of megabytes.
                 state, password = self._states[now], self._states[True].password
-                opened = pypdfium2.PdfDocument(bytes(state.file.data[: state.end]), password=password)
+                opened = pypdfium2.PdfDocument(drawable(state.file.data, state.end), password=password)
                 # Without this, what form fields and signatures show is not drawn.
                 opened.init_forms()
                 self._opened[now] = opened

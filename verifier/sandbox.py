@@ -24,14 +24,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from storage.vocabulary import Misconfigured, Unavailable
 from verifier.anchor_sets import digest_of, write_set
 from verifier.confined_child import (
     MAXIMUM_RESULT_BYTES,
+    AnyJob,
+    Content,
     Job,
+    OpenFile,
     PictureJob,
+    SurveyJob,
     load_libraries,
     run_confined,
 )
@@ -41,6 +45,11 @@ from verifier.page_pictures import PagePair, PagePictures
 from verifier.picture_stream import Album
 from verifier.report import FileAnswer
 from verifier.revocation_exchange import NO_ANSWERS, RevocationAnswers
+from verifier.survey_answer import Survey, Wish
+
+__all__ = [
+    "PICTURE_SECONDS", "WALL_SECONDS", "OneShotSandbox", "OpenFile", "Sandbox", "SandboxBusy",
+]  # fmt: skip
 
 _Result = TypeVar("_Result")
 
@@ -166,7 +175,7 @@ class Sandbox:
 
     def inspect_now(
         self,
-        pdf: bytes,
+        pdf: Content,
         *,
         anchors: Sequence[bytes],
         moment: datetime,
@@ -192,6 +201,23 @@ class Sandbox:
                 lambda reading, end_child: _collect(reading, end_child, wall, place.step_aside),
             )
         return answer if answer is not None else FileAnswer.unreadable("LIMIT")
+
+    def survey_now(self, pdf: Content, wish: Wish | None = None) -> Survey:
+        """Whether a file may be signed once more, and where the stamp of a ``wish`` fits.
+
+        A file that breaks a limit is refused: ``UPLOAD_LIMIT``.
+
+        Raises:
+            SandboxBusy, Misconfigured, Unavailable: as `inspect_now`.
+        """
+        with self._place_in_line() as place:
+            answer = self._run(
+                SurveyJob(pdf, wish),
+                lambda reading, end_child: _collect(
+                    reading, end_child, self._wall, place.step_aside, read=Survey.from_json
+                ),
+            )
+        return answer if answer is not None else Survey(refused="UPLOAD_LIMIT")
 
     def draw_now(
         self,
@@ -230,19 +256,22 @@ class Sandbox:
         finally:
             self._line.release()
 
-    def _run(self, job: Job | PictureJob, collect: _Collect[_Result]) -> _Result | None:
+    def _run(self, job: AnyJob, collect: _Collect[_Result]) -> _Result | None:
         """What ``collect`` made of a child's answer; None where the child died of the file."""
         descriptor = job.to_descriptor()
         anchors = job.anchors if isinstance(job, Job) else ()
+        descriptors = [descriptor, *([job.pdf.descriptor] if isinstance(job.pdf, OpenFile) else [])]
         try:
             for _ in range(2):
                 with suppress(_ServerDied):
-                    return self._run_once(descriptor, anchors, collect)
+                    return self._run_once(descriptors, anchors, collect)
         finally:
             os.close(descriptor)
         raise Unavailable("The sandbox's server ended twice in a row.", code="SANDBOX_UNAVAILABLE")
 
-    def _run_once(self, job: int, anchors: tuple[bytes, ...], collect: _Collect[_Result]) -> _Result | None:
+    def _run_once(
+        self, job: Sequence[int], anchors: tuple[bytes, ...], collect: _Collect[_Result]
+    ) -> _Result | None:
         reading, writing = os.pipe()
         child: int | None = None
         try:
@@ -379,7 +408,7 @@ class OneShotSandbox:
             load_libraries(scans=scans)
             self._loaded.add(scans)
 
-    def _run(self, job: Job | PictureJob, collect: _Collect[_Result]) -> _Result | None:
+    def _run(self, job: AnyJob, collect: _Collect[_Result]) -> _Result | None:
         libc = self._prepared()
         reading, writing = os.pipe()
         child = os.fork()
@@ -413,17 +442,20 @@ def _filter(*, required: bool) -> bytes | None:
         return None
 
 
-def _ask_for_child(control: socket.socket, job: int, result: int, anchors: tuple[bytes, ...]) -> int | None:
+def _ask_for_child(
+    control: socket.socket, job: Sequence[int], result: int, anchors: tuple[bytes, ...]
+) -> int | None:
     """A descriptor of the child that now works on the job; None where it has ended already.
 
-    The job names its anchors by their digest. A server that does not know them is told them, once.
+    A file that the child maps stands behind the job. The job names its anchors by their digest. A server that
+    does not know them is told them, once.
     """
-    request = JOB + digest_of(anchors)
-    socket.send_fds(control, [request], [job, result])
+    request, sent = JOB + digest_of(anchors), [job[0], result, *job[1:]]
+    socket.send_fds(control, [request], sent)
     message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
     if message == UNKNOWN:
         _tell_anchors(control, anchors)
-        socket.send_fds(control, [request], [job, result])
+        socket.send_fds(control, [request], sent)
         message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
     if message != FORKED:
         raise _ServerDied
@@ -447,7 +479,9 @@ def _collect(
     end_child: Callable[[], None],
     wall_seconds: float,
     when_slow: Callable[[], None] = lambda: None,
-) -> FileAnswer | None:
+    *,
+    read: Callable[[Any], _Result] = FileAnswer.from_json,  # type: ignore[assignment]
+) -> _Result | None:
     """The child's answer, or None where it died, was too slow, or said too much or nonsense.
 
     The last whole line counts. After the first a child may only go on for as long as the pages of a scan
@@ -481,7 +515,7 @@ def _collect(
         parts.append(part)
         size += len(part)
     try:
-        return FileAnswer.from_json(json.loads(b"".join(parts).rpartition(b"\n")[0].rpartition(b"\n")[2]))
+        return read(json.loads(b"".join(parts).rpartition(b"\n")[0].rpartition(b"\n")[2]))
     except (ValueError, KeyError, TypeError):
         return None
 

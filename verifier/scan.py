@@ -6,6 +6,8 @@ The libraries are loaded by `preload`, before the sandbox closes.
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -37,7 +39,7 @@ def preload() -> None:
 
 def is_picture(data: bytes) -> bool:
     """Whether the file begins as a PNG or JPEG does."""
-    return data.startswith((_PNG, _JPEG))
+    return data[: len(_PNG)].startswith((_PNG, _JPEG))
 
 
 def read_codes_of_picture(picture: bytes) -> tuple[str, ...]:
@@ -68,12 +70,19 @@ def read_codes_of_pdf(pdf: bytes, password: str | None = None) -> Iterator[tuple
     """
     import pypdfium2
 
-    document = pypdfium2.PdfDocument(pdf, password=password)
+    document = pypdfium2.PdfDocument(drawable(pdf), password=password)
     for index in range(min(len(document), _MAXIMUM_PAGES)):
         page = document[index]
         width, height = page.get_size()
         scale = min(_DOTS_PER_INCH / 72, _MAXIMUM_SIDE / max(width, height, 1))
         yield _read(page.render(scale=scale, grayscale=True).to_pil())
+
+
+def drawable(pdf: Any, end: int | None = None) -> Any:
+    """The bytes up to ``end`` as the drawing library takes them; those of a mapped file are not copied."""
+    if not isinstance(pdf, mmap.mmap):
+        return bytes(pdf[:end])
+    return (ctypes.c_char * (len(pdf) if end is None else end)).from_buffer(pdf)
 
 
 def _read(image: Any) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from storage.vocabulary import AbsahError, InvalidRequest, Unavailable
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 _MAXIMUM_PARTS = 20
-_MAXIMUM_FIELD = 2_000
+_MAXIMUM_FIELD = 8_000
 # Boundaries, part headers and the small fields beside the file.
 _OVERHEAD = 64_000
 # How many times the limit is still let in, to be thrown away, so that the refusal arrives.
@@ -52,11 +52,15 @@ class MalformedForm(InvalidRequest):
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that somebody sent: the name that they gave it, its bytes, and a password if they gave one."""
+    """A file that somebody sent: the name that they gave it, its bytes, and a password if they gave one.
+
+    ``description`` is what the form's part ``document`` says of it, as it was sent.
+    """
 
     name: str
     content: bytes
     password: str | None
+    description: bytes | None = None
 
 
 class UploadMemory:
@@ -240,7 +244,13 @@ class _Form:
         if content is None or (not content and not self._file_name):
             raise MalformedForm("Choose a file, and send it in a part named “file”.", code="NO_FILE")
         password = self._fields.get("password")
-        return Upload(self._file_name or "", bytes(content), _text(password) if password else None)
+        description = self._fields.get("document")
+        return Upload(
+            self._file_name or "",
+            bytes(content),
+            _text(password) if password else None,
+            None if description is None else bytes(description),
+        )
 
 
 def _text(data: bytes | bytearray) -> str:

@@ -5,7 +5,7 @@ The order of the questions is the precedence of docs/verify-cycle.md; the first 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from storage.records import PublicRecord
@@ -41,6 +41,7 @@ def decide(
     register_asked: bool,
     register_down: bool = False,
     same_document: bool = True,
+    kept_as: str | None = None,
 ) -> Verdict:
     """The one verdict.
 
@@ -48,7 +49,11 @@ def decide(
     ours. ``status`` is None where the register knows no such document. ``register_down`` says that it was
     asked and did not answer. ``same_document`` is False where the file only names the document: whoever we
     trust to sign could write any code into a file of his own, so that alone never makes it the original.
+    ``kept_as`` is the verdict on a file in custody when it was handed in: a hash proves that it is that file,
+    and makes it no better.
     """
+    if known_original and kept_as is not None and kept_as != Verdict.VALID:
+        return Verdict(kept_as)
     if not known_original:
         if file is None:
             return Verdict.UNAVAILABLE
@@ -108,12 +113,13 @@ def conclude(
         register_asked=register_asked,
         register_down=register_down,
         same_document=same_document,
+        kept_as=record.kept_as if record is not None else None,
     )
     register = _register_answer(record, status) if register_asked else None
     words = verdict_words(
         verdict, lang, by="file", register_asked=register is not None, **words_of_record(verdict, record)
     )
-    observations = (*(file.findings if file is not None else ()), *more)
+    observations = (*(file.findings if file is not None else ()), *map(_of_custody(record), more))
     return Report(
         file=name,
         sha256=sha256,
@@ -131,6 +137,19 @@ def conclude(
         details=file.details if file is not None else None,
         undrawn=file.undrawn if file is not None else (),
     )
+
+
+def _of_custody(record: PublicRecord | None) -> Callable[[Observation], Observation]:
+    """What is told of an original, of one that somebody else issued."""
+    if record is None or record.origin is None or record.kept_since is None:
+        return lambda observation: observation
+    kept = Observation.of(
+        "KEPT_FOR_ISSUER",
+        agency=record.issuer.agency,
+        issuer=record.origin,
+        date=record.kept_since.isoformat(),
+    )
+    return lambda observation: kept if observation.code == "ORIGINAL" else observation
 
 
 def _is_open(signature: SignatureReport) -> bool:

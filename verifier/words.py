@@ -71,6 +71,15 @@ _TABLE: dict[str, tuple[str, str, str, str, Colour]] = {
         "The content is what was signed.",
         "green",
     ),
+    # Green means "in force", and of another issuer's document only that issuer knows.
+    "valid/custody": (
+        "File asli terbitan {issuer}, disimpan di sini",
+        "Original file issued by {issuer}, kept here",
+        "Isi file sama dengan yang diserahkan kepada {agency}; "
+        "tanyakan kepada {issuer} apakah masih berlaku.",
+        "The content is what was handed in to {agency}; ask {issuer} whether it is still in force.",
+        "grey",
+    ),
     # Green means "in force", and nobody was asked whether it is.
     "valid/offline": (
         "Tanda tangan utuh dan tepercaya; status dokumen tidak ditanyakan",
@@ -217,12 +226,15 @@ def verdict_words(
 ) -> Words:
     """The words of a verdict.
 
-    ``values`` may hold ``date`` (a `datetime.date`), ``agency``, ``regency`` and ``service`` (the listed
-    official host of a foreign code). A missing value shortens the sentence.
+    ``values`` may hold ``date`` (a `datetime.date`), ``agency``, ``regency``, ``service`` (the listed
+    official host of a foreign code) and ``issuer`` (of a document in custody). A missing value shortens the
+    sentence.
     """
     key = str(verdict)
     if verdict is Verdict.VALID:
         key = f"valid/{by}" if register_asked else "valid/offline"
+        if values.get("issuer"):
+            key = "valid/custody"
     elif verdict is Verdict.FOREIGN_CODE and values.get("service"):
         key = "foreign_code/listed"
     heading_id, heading_en, advice_id, advice_en, colour = _TABLE[key]
@@ -247,7 +259,12 @@ def words_of_record(verdict: Verdict, record: PublicRecord | None) -> dict[str, 
         Verdict.EXPIRED: record.valid_until,
         Verdict.NOT_YET_VALID: record.valid_from,
     }
-    return {"agency": record.issuer.agency, "regency": record.issuer.regency, "date": meant.get(verdict)}
+    return {
+        "agency": record.issuer.agency,
+        "regency": record.issuer.regency,
+        "date": meant.get(verdict),
+        "issuer": record.origin,
+    }
 
 
 def long_date(day: date, lang: Lang) -> str:

@@ -65,6 +65,38 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """For each action, the bodies shown for it."""
 
+CUSTODY_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "document"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The PDF, 25 MB at most",
+                        },
+                        "document": {
+                            "type": "string",
+                            "description": "JSON: issuer, number, type; holder_name, issued_on, valid_until,"
+                            " accept_unsigned, accept_untrusted, officer where they are known",
+                        },
+                    },
+                },
+                "example": {
+                    "file": "akta.pdf",
+                    "document": '{"issuer": "Ditjen Dukcapil", "number": "3175-LU-12032026-0001",'
+                    ' "type": "Akta Kelahiran", "holder_name": "Siti Aminah"}',
+                },
+            }
+        },
+    }
+}
+"""The form of a document that is handed in for custody."""
+
 _Error = tuple[str, str] | tuple[str, str, str, str, str]
 """Code and sentence; then pointer, code and sentence of one thing that is wrong."""
 
@@ -74,6 +106,7 @@ _DENIED: dict[int, _Error] = {
     503: ("DATABASE_UNAVAILABLE", "The register's database does not answer."),
 }
 _MISSING: dict[int, _Error] = {404: ("DOCUMENT_NOT_FOUND", "This agency has no such document.")}
+_KEPT_NOT: dict[int, _Error] = {404: ("DOCUMENT_NOT_FOUND", "This agency keeps no such document.")}
 _UNREAD: dict[int, _Error] = {
     400: (
         "MALFORMED_JSON", "An object has the same key twice.",
@@ -157,6 +190,23 @@ ERRORS: dict[str, dict[int, _Error]] = {
             "This document is annulled; its status cannot change any more. Issue a new one.",
         ),
     },
+    "custody": {
+        **_DENIED,
+        400: (
+            "MALFORMED_JSON", "An object has the same key twice.",
+            "/issuer", "JSON_DUPLICATE_KEY", "An object has the same key twice.",
+        ),
+        408: ("UPLOAD_TIMEOUT", "The file stopped arriving; check the connection and send it again."),
+        413: ("TOO_LARGE", "A file may have 25 MB."),
+        409: ("ALREADY_KEPT", "This agency keeps this file already."),
+        422: (
+            "CUSTODY_ALTERED", "This file was changed after it was signed; ask its issuer for the original.",
+            "/file", "CUSTODY_ALTERED",
+            "This file was changed after it was signed; ask its issuer for the original.",
+        ),
+    },
+    "custody_state": {**_DENIED, **_KEPT_NOT},
+    "custody_pdf": {**_DENIED, **_KEPT_NOT},
     "supersede": {
         **_CHANGE,
         409: ("OTHER_HOLDER", "The successor belongs to another holder; name one of the same holder."),

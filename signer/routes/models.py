@@ -92,6 +92,37 @@ class SupersedeBody(ChangeBody):
     overrides: Annotated[list[OverrideBody], Field(max_length=20)] = []
 
 
+class CustodyBody(_Body):
+    """A document of another issuer: its own issuer, number and type, never ours."""
+
+    issuer: Annotated[str, Field(min_length=1, max_length=200, examples=["Ditjen Dukcapil"])]
+    number: Annotated[str, Field(min_length=1, max_length=200, examples=["3175-KW-12032026-0001"])]
+    type: Annotated[str, Field(min_length=1, max_length=200, examples=["Akta Kelahiran"])]
+    holder_name: Annotated[str, Field(max_length=200, examples=["Siti Aminah"])] = ""
+    issued_on: Annotated[Day, Field(description="The day on which it was signed, if left out")] = None
+    valid_until: Day = None
+    accept_unsigned: Annotated[str | None, Field(min_length=5, max_length=500)] = None
+    accept_untrusted: Annotated[str | None, Field(min_length=5, max_length=500)] = None
+    officer: Annotated[str | None, Field(max_length=40, description="Only with a system's key")] = None
+
+
+class CustodyAnswer(BaseModel):
+    """What is kept. ``verdict`` and ``findings`` are those of the day on which it was handed in."""
+
+    id: str
+    type: str
+    number: str
+    origin: Annotated[str, Field(description="Who issued it")]
+    sha256: str
+    size: Annotated[int, Field(description="In bytes")]
+    kept_since: date
+    issued_on: date
+    valid_until: date | None
+    verdict: str
+    findings: list[str]
+    signatures: list[dict[str, Any]]
+
+
 class AcceptedAnswer(BaseModel):
     """The same for every retry of a request."""
 

@@ -44,6 +44,8 @@ def operations(office: Office) -> dict[str, dict[str, Any]]:
             last = path.rpartition("/")[2]
             short = {"documents": "issue", "{document_id}": "state", "{session_id}": "session"}
             name = short.get(last, last)
+            if "/custody/" in path:
+                name = f"custody_{name}"
             found[name] = {"method": method, **operation}
     return found
 

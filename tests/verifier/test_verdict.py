@@ -311,6 +311,9 @@ def test_every_finding_has_two_sentences(code: str) -> None:
         "names": "F",
         "folder": "G",
         "reason": "H",
+        "agency": "I",
+        "issuer": "J",
+        "date": "2026-03-12",
     }
     indonesian, english = finding_message(code, "id", **values), finding_message(code, "en", **values)
     assert indonesian != english

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from storage.records import Issuer, PublicRecord
-from storage.vocabulary import Verdict
+from storage.vocabulary import Status, Verdict
 from verifier.input_words import TABLE as INPUT_CODES
 from verifier.page_pictures import PagePair, PagePictures, Place
 from verifier.pages.code_page import public_reason, reason_words, status_since
@@ -172,6 +172,8 @@ def _reason(report: Report) -> str | None:
 
 
 def _file_line(report: Report) -> str:
+    if report.original and report.record is not None and report.record.origin is not None:
+        return mark("Bit by bit as it was handed in here")
     if report.original:
         return mark("The original, bit by bit as it was issued")
     signatures = report.signatures
@@ -195,6 +197,9 @@ def _register_line(report: Report, lang: Lang) -> str:
         return translate(lang, mark("Not asked"))
     if register.status is not None:
         words = STATUS_WORDS[lang][register.status]
+        origin = report.record.origin if report.record is not None else None
+        if origin is not None and register.status is Status.IN_FORCE:
+            return translate(lang, mark("Kept here for %(issuer)s"), issuer=origin)
         if report.original or report.verdict in (Verdict.VALID, Verdict.UNSIGNED):
             return translate(lang, mark("Recorded, %(status)s"), status=words)
         return translate(lang, mark("The original is recorded, %(status)s"), status=words)

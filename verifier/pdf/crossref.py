@@ -291,7 +291,7 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
             entries[number] = _entry(content[place : place + row], widths, base)
             place += row
     own = reference.number
-    start = data.index(str(own).encode(), at)
+    start = data.find(str(own).encode(), at)
     return Section(
         start,
         entries,

@@ -1,0 +1,55 @@
+"""Signing a large file where it lies, in a process of its own that tells how much memory it took."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from signer.upload import UploadOrder, UploadTools, sign_upload
+from templates.stamp import Stamp
+from tests.signer.archiving import Archiving
+from verifier.by_file import inspect
+from verifier.sandbox import OpenFile, Sandbox
+from verifier.survey import survey
+from verifier.survey_answer import Wish
+
+
+class NothingRevoked:
+    """Whose certificates stand: these tests are not about that."""
+
+    def refuse_revoked(self, path: Any) -> None:
+        """Nobody was."""
+
+
+def sign_on_disk() -> None:
+    """Sign a file with a stamp; print the peak of this process and that of what the sandbox does, in kB."""
+    path, archiving = Path(sys.argv[1]), Archiving(Path(sys.argv[2]))
+    at = datetime.now(UTC).replace(microsecond=0)
+    stamp = Stamp("Ahmad", "Kepala Dinas", at, "Asia/Jakarta")
+    with Sandbox() as sandbox:
+        tools = UploadTools(sandbox, [archiving.root], archiving.stamps, NothingRevoked())  # type: ignore[arg-type]
+        order = UploadOrder(archiving.key("p256"), "PAdES-B-T", "Ahmad", "", "", at, stamp)
+        sign_upload(tools, path, order, lambda digest: None)
+    # The server's children are not ours to be asked: the same is done once more, in forks of this process.
+    judging = peak_of(path, lambda pdf: inspect(pdf, anchors=[archiving.root], moment=at).readable)
+    placing = peak_of(path, lambda pdf: survey(pdf, Wish(190, 66)).refused is None)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, max(judging, placing))
+
+
+def peak_of(path: Path, work: Callable[[Any], bool]) -> int:
+    """The most that ``work`` over the mapped file kept in memory, in kB; it has to answer yes."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with path.open("rb") as stream:
+            done = work(OpenFile(stream.fileno()).mapped())
+        os.write(writing, b"%d" % (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if done else 1 << 40))
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    return int(os.read(reading, 100))
