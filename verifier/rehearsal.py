@@ -14,7 +14,7 @@ from verifier.by_file import inspect
 
 FILE = Path(__file__).with_suffix(".pdf")
 """A signed, time-stamped page with a later revision; its certificate lies beside it."""
-MOMENT = datetime(2026, 11, 1, 9, tzinfo=UTC)
+MOMENT = datetime(2026, 11, 26, 1, 37, 41, tzinfo=UTC)
 """When it was signed, and as of when it is checked."""
 _GOOD, _CERTIFICATE = FILE.read_bytes(), FILE.with_suffix(".der").read_bytes()
 
@@ -28,11 +28,12 @@ def rehearse() -> None:
     good, certificate = _GOOD, _CERTIFICATE
     place = good.index(b"/MediaBox")
     bad = good[:place] + b"/MediaBux" + good[place + len(b"/MediaBox") :]
-    signatures = inspect(good, anchors=[certificate], moment=MOMENT).signatures
+    for _ in range(16):
+        signatures = inspect(good, anchors=[certificate], moment=MOMENT).signatures
     broken = inspect(bad, anchors=[certificate], moment=MOMENT).signatures
     if (
         [(each.changes, each.indication) for each in signatures]
-        != [("permitted", "TOTAL-PASSED"), ("none", "TOTAL-PASSED")]
+        != [("permitted", "TOTAL-PASSED")] * 2
         or [each.integrity for each in broken] != ["broken", "broken"]
     ):  # fmt: skip
         raise Misconfigured(
