@@ -1,7 +1,7 @@
 """The fork server of the sandbox: ``python -m verifier.fork_server``, started by `verifier.sandbox`.
 
 A fresh program: no environment, no secrets, no descriptor but the socket on 0 and one to the child that
-waits. It loads the libraries once and forks a child for each file, one ahead: nobody waits for a fork.
+waits. It loads the libraries once and forks a child for each file, one ahead where there is time for it.
 It never opens a file of a stranger itself, and never reads from a child. What it does read are the
 certificates that the operator trusts, each set once: to parse hundreds takes longer than to check a file.
 """
@@ -52,7 +52,9 @@ class _Server:
     def serve(self) -> None:
         """Answer until the control socket closes."""
         while True:
-            self._prepare()
+            # Not at once: to fork takes milliseconds, and who has just got a file needs the processors.
+            if not select.select([self._control], (), (), _BUSY_SECONDS)[0]:
+                self._prepare()
             message, descriptors, _, _ = socket.recv_fds(self._control, 1 + DIGEST_BYTES, 3)
             if not message:
                 return
