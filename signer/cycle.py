@@ -318,7 +318,7 @@ def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes, *,
             pdf = with_document_timestamp(workshop, held, pdf, -1, ValidationData())
         if is_below(document.level, "PAdES-B-LT"):
             return pdf
-        data = gather(workshop, held, pdf, ordinal=0, late=False)
+        data = gather(workshop, held, pdf, ordinal=0)
         if document.level == "PAdES-B-LTA":
             try:
                 return with_document_timestamp(workshop, held, pdf, 0, data)

@@ -217,25 +217,37 @@ def is_stamped(signed_data: bytes) -> bool:
         raise EvidenceUnclear("A signature cannot be read.") from problem
 
 
-def proof_ends(signed_data: Iterable[bytes]) -> datetime:
-    """Until when the last time-stamp proves anything by itself: its authority's certificate ends then.
+def last_timestamp(signed_data: Iterable[bytes]) -> bytes:
+    """The token that all else relies on: the last document time-stamp, else that of the last signature; DER.
 
     ``signed_data`` is that of `signed_data_of`.
 
     Raises:
         EvidenceUnclear: there is none, or it cannot be read.
     """
-    ends: datetime | None = None
+    last: bytes | None = None
     try:
         for der in signed_data:
             data = read_signed_data(der)
-            for token in _tokens(data) or ([data] if data.content_type == ID_TST_INFO else []):
-                ends = _signer(token.signers[0], token.certificates).not_after
+            last = der if data.content_type == ID_TST_INFO else next(iter(_tokens(data)), last)
     except (BerError, IndexError, ValueError) as problem:
         raise EvidenceUnclear("A time-stamp cannot be read.") from problem
-    if ends is None:
+    if last is None:
         raise EvidenceUnclear("The file has no time-stamp.")
-    return ends
+    return last
+
+
+def proof_ends(signed_data: Iterable[bytes]) -> datetime:
+    """Until when the last time-stamp proves anything by itself: its authority's certificate ends then.
+
+    Raises:
+        EvidenceUnclear: as `last_timestamp`.
+    """
+    try:
+        token = read_signed_data(last_timestamp(signed_data))
+        return _signer(token.signers[0], token.certificates).not_after
+    except (BerError, IndexError, ValueError) as problem:
+        raise EvidenceUnclear("A time-stamp cannot be read.") from problem
 
 
 class EvidenceUnclear(AbsahError):
@@ -284,15 +296,15 @@ def _collect(data: SignedData, starts: dict[Certificate, None], known: list[Cert
     for signer in data.signers:
         starts[_signer(signer, data.certificates)] = None
     for token in _tokens(data):
-        _collect(token, starts, known)
+        _collect(read_signed_data(token), starts, known)
 
 
-def _tokens(data: SignedData) -> list[SignedData]:
-    """The time-stamps among its unsigned attributes."""
+def _tokens(data: SignedData) -> list[bytes]:
+    """The time-stamps among its unsigned attributes, DER."""
     attributes = [
         part.children for signer in data.signers for part in signer.children if part.tag == _UNSIGNED
     ]
-    return [read_signed_data(token) for each in attributes for token in read_unsigned(each).time_stamps]
+    return [token for each in attributes for token in read_unsigned(each).time_stamps]
 
 
 def _signer(signer: Element, certificates: Sequence[Certificate]) -> Certificate:

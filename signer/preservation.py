@@ -15,6 +15,7 @@ from signer.levels import (
     add_validation_data,
     freeze_document_timestamp,
     is_stamped,
+    last_timestamp,
     needed_evidence,
     proof_ends,
     signed_data_of,
@@ -33,10 +34,14 @@ if TYPE_CHECKING:
 _MARGIN = timedelta(days=180)
 
 
-def gather(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, *, late: bool) -> ValidationData:
+def gather(
+    workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, *, late: bool = False, renewal: bool = False
+) -> ValidationData:
     """What proves that a file's certificates stood: signers', time-stamps', and all above them.
 
-    ``late`` says that the signatures' time is proven, so that an answer “revoked since” is proof, too.
+    ``late`` says that the signatures' time is proven, so that an answer “revoked since” is proof, too. For a
+    ``renewal`` only the last time-stamp's are asked about: the file holds what proves the others, and of a
+    signer's certificate that ended years ago nobody says anything any more.
 
     Raises:
         CertificateRevoked: a certificate was revoked, and not ``late``.
@@ -46,7 +51,8 @@ def gather(workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, *, late: b
     kept = preservation.read(workshop.register, held, ordinal)
     if kept is not None and kept.base_sha256 == base:
         return ValidationData.from_bytes(kept.evidence)
-    links = needed_evidence(signed_data_of(pdf), others=workshop.anchors)
+    signed = signed_data_of(pdf)
+    links = needed_evidence([last_timestamp(signed)] if renewal else signed, others=workshop.anchors)
     data = workshop.revocation.collect(links, accept_revoked=late)
     more = needed_evidence((), responses=data.ocsps, others=(*data.certificates, *workshop.anchors))
     if more := tuple(link for link in more if link not in links):
@@ -125,7 +131,7 @@ def extend(workshop: Workshop, held: Claim) -> None:
         # First the time alone: what proves its authority can be asked about once that is there.
         longer = with_document_timestamp(workshop, held, pdf, present.ordinal, ValidationData())
     else:
-        data = gather(workshop, held, pdf, present.ordinal, late=True)
+        data = gather(workshop, held, pdf, present.ordinal, late=True, renewal=not raising)
         if raising and present.level == "PAdES-B-LT":
             longer = add_validation_data(pdf, data)
         else:

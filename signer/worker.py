@@ -39,6 +39,9 @@ log = structlog.get_logger("worker")
 IDLE_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 3600.0
+# Files raised or renewed between two documents: new ones are not to wait for old ones.
+_EXTENDED_AT_ONCE = 5
+_WRONG_ANSWER = "KEY_ANSWER"
 BEAT_SECONDS = 5.0
 
 # What is wrong with what the official typed or with their account, not with the document.
@@ -96,6 +99,12 @@ def extend_next(workshop: Workshop, until: datetime | None = None) -> Extended |
         bound.warning("document.not_extended", code=error.code)
         preservation.postpone(workshop.register, claim, error)
         return Extended(claim.document_id, error)
+    except Exception as error:
+        # One odd file must not keep the worker from all others. The class is logged, never the message.
+        bound.error("document.not_extended", error=type(error).__name__)
+        unexpected = AbsahError("Unexpected error.", code=type(error).__name__[:40])
+        preservation.postpone(workshop.register, claim, unexpected)
+        return Extended(claim.document_id, unexpected)
     return Extended(claim.document_id)
 
 
@@ -105,6 +114,9 @@ def refresh_revocation(workshop: Workshop) -> None:
         workshop.revocation.refresh()
     except CertificateRevoked as error:
         log.error("certificate.revoked", code=error.code)
+        alarms.sound(
+            workshop.register.engine, alarms.CERTIFICATE_REVOKED, "one that signatures need", error.code
+        )
 
 
 def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], hands: int) -> None:
@@ -133,7 +145,9 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
             swept = clock()
             sweep(workshop)
             refresh_revocation(workshop)
-            extend_next(workshop)
+            for _ in range(_EXTENDED_AT_ONCE):
+                if extend_next(workshop) is None:
+                    break
         if clock() - tidied >= TIDY_SECONDS:
             tidied = clock()
             sweep_staging(workshop)
@@ -214,13 +228,7 @@ def move_on(workshop: Workshop, claim: Claim) -> AbsahError | None:
     except CertificateRevoked as error:
         # Whose it is, the log does not say: the key that the document needs does.
         bound.error("document.blocked", code=error.code)
-        alarms.sound(register.engine, alarms.CERTIFICATE_REVOKED, "a signer or an authority", error.code)
-        queue.block(register, claim, error)
-        return error
-    except ProviderRefused as error:
-        # Nothing more is asked of that key before somebody has looked; the answer stays in the staging area.
-        bound.error("document.blocked", code=error.code, message=error.message)
-        alarms.sound(register.engine, alarms.PROVIDER, _key_of(workshop, claim), error.code)
+        alarms.sound(register.engine, alarms.CERTIFICATE_REVOKED, _key_of(workshop, claim), error.code)
         queue.block(register, claim, error)
         return error
     except (Unavailable, TimestampRefused) as error:
@@ -229,18 +237,17 @@ def move_on(workshop: Workshop, claim: Claim) -> AbsahError | None:
         bound.warning("document.waits", code=error.code)
         queue.release(register, claim, error, waits=True)
         return error
-    except KeyRefused as error:
-        if error.code in _OF_THE_SECRET:
+    except AbsahError as error:
+        if isinstance(error, KeyRefused) and error.code in _OF_THE_SECRET:
             # The official types again, in another session; the document is as good as it was.
             bound.warning("document.waits", code=error.code)
             queue.release(register, claim, error, waits=True)
-        else:
-            bound.error("document.blocked", code=error.code, message=error.message)
-            queue.block(register, claim, error)
-        return error
-    except AbsahError as error:
+            return error
         # No retry can help: our own check, the key or the approval said no.
         bound.error("document.blocked", code=error.code, message=error.message)
+        if isinstance(error, ProviderRefused) or error.code == _WRONG_ANSWER:
+            # Somebody has to look at what holds that key; a file that it gave stays in the staging area.
+            alarms.sound(register.engine, alarms.PROVIDER, _key_of(workshop, claim), error.code)
         queue.block(register, claim, error)
         return error
     except Exception as error:

@@ -17,7 +17,7 @@ from keys.cms import ID_DATA, signed_attributes
 from keys.provider import HumanSecret
 from keys.software import PrivateKey, SoftwareKey
 from signer import signature
-from storage import audit, tables
+from storage import alarms, audit, tables
 from storage.database import transaction
 from storage.sessions import SIGNED
 from tests.faults.checking import check_issued_once, rows
@@ -102,6 +102,8 @@ def test_a_wrong_answer_blocks_the_document(
     check_nothing_issued(office, "KEY_ANSWER")
     assert office.state(accepted["id"])["state"] == "BLOCKED"
     assert place.server.counts["signatures/signHash"] == 1
+    [alarm] = alarms.standing(office.workshop.register.engine)
+    assert (alarm.kind, alarm.subject, alarm.code) == (alarms.PROVIDER, KEY, "KEY_ANSWER")
 
 
 @pytest.mark.parametrize("bad", ["hang", "garbage", "slow", "redirect", "busy", "expired_sad", "gateway"])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select, update
 
 from keys.development import DevelopmentKeyRing
 from signer.app import readiness
+from signer.levels import Link, ValidationData
 from signer.preservation import extend
 from signer.revocation import Revocation, RevocationUnavailable
 from signer.timestamp import TimestampUnavailable, Token
@@ -190,6 +192,28 @@ def test_a_file_is_renewed_again_and_again(office: Office) -> None:
     known = {each["sha256"] for each in rows(office, tables.document_file)}
     assert known == set(hashes)
     assert office.get(f"/api/v1/documents/{document['id']}").json()["sha256"] == hashes[-1]
+
+
+def test_of_a_signer_whose_certificate_ended_nobody_is_asked(office: Office) -> None:
+    promising(office, "PAdES-B-LTA")
+    document = office.issue()
+    in_due_time(office)
+    key = DevelopmentKeyRing.open(office.settings.keys_folder).key("kepala-dpmptsp-contoh")
+    signer = key.certificate.public_bytes(Encoding.DER)
+    asked: list[bytes] = []
+
+    class Watching(Revocation):
+        def collect(self, links: Iterable[Link], *, accept_revoked: bool = False) -> ValidationData:
+            links = list(links)
+            asked.extend(each.certificate for each in links)
+            return super().collect(links, accept_revoked=accept_revoked)
+
+    real = office.workshop.revocation
+    watching = Watching(real._engine, real._ask, responders=real._responders)
+    assert extend_next(replace(office.workshop, revocation=watching)) is not None
+    assert asked
+    assert signer not in asked
+    assert levels_of(office, file_of(office, document["id"]))[0][1] == "PAdES-B-LTA"
 
 
 @pytest.mark.parametrize("effect", ["record_evidence", "record_token", "record_file"])
