@@ -276,7 +276,9 @@ def test_a_revoked_certificate_stops_issuing_and_readiness_says_so(office: Offic
     state = office.state(accepted["id"])
     assert (state["state"], state["state_reason"]) == ("BLOCKED", "CERTIFICATE_REVOKED@PREPARED")
     assert len(rows(office, tables.signature_intent)) == 1, "the key was not used"
-    assert [each.code for each in alarms.standing(office.workshop.register.engine)] == ["CERTIFICATE_REVOKED"]
+    standing = alarms.standing(office.workshop.register.engine)
+    assert [(each.kind, each.code) for each in standing] == [("certificate", "CERTIFICATE_REVOKED")] * 2
+    assert "kepala-dpmptsp-contoh" in {each.subject for each in standing}
     with pytest.raises(Unavailable, check=lambda problem: problem.code == "CERTIFICATE_REVOKED"):
         readiness(office.desk, office.workshop.archive)["signing"]()
 
