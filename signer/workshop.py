@@ -61,7 +61,7 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
         attended_keys=tuple(key_id for key_id in listed if listed.asks_human(key_id)),
-        unattended_keys=tuple(key_id for key_id in listed if not listed.asks_human(key_id)),
+        unattended_keys=tuple(key_id for key_id in listed if listed.asks_human(key_id) is False),
     )
 
 

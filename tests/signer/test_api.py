@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.office import Office
 
 CUSTODY = "/api/v1/custody"
+SESSIONS = "/api/v1/signing-sessions"
 DOCUMENTS = "/api/v1/documents"
 
 
@@ -377,9 +378,13 @@ def test_every_route_is_closed_to_others(office: Office) -> None:
     assert len(routes) >= 10
     for method, path in routes:
         action = path.partition("{document_id}")[2].strip("/")
+        of_session = path.startswith(SESSIONS)
         scope = "issue" if path in (DOCUMENTS, CUSTODY) else scope_of.get(action, "status")
+        scope = "approve" if of_session else scope
         body = office.sample() if path == DOCUMENTS else bodies.get(action, {"reason": "other", "note": "x"})
-        url = path.replace("{document_id}", document["id"])
+        if of_session:
+            body = {"sealed": "A" * 200} if path.endswith("/secret") else {}
+        url = path.replace("{document_id}", document["id"]).replace("{session_id}", "x")
 
         def call(key: str, method: str = method, url: str = url, body: object = body) -> tuple[int, str]:
             headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "walk"}
@@ -393,8 +398,12 @@ def test_every_route_is_closed_to_others(office: Office) -> None:
         assert office.client.request(method, url).status_code == 401, (method, path)
         assert call("absah_000000000000_x")[0] == 401, (method, path)
         assert call(powerless[scope])[0] == 403, (method, path)
-        if path not in (DOCUMENTS, CUSTODY):
-            assert call(office.keys["dpmptsp-teladan"]) == (404, "DOCUMENT_NOT_FOUND"), (method, path)
+        if path == SESSIONS:
+            # Of another agency's documents a session knows nothing.
+            assert call(office.keys["dpmptsp-teladan"]) == (409, "NOTHING_TO_SIGN"), (method, path)
+        elif path not in (DOCUMENTS, CUSTODY):
+            missing = "SESSION_NOT_FOUND" if of_session else "DOCUMENT_NOT_FOUND"
+            assert call(office.keys["dpmptsp-teladan"]) == (404, missing), (method, path)
     assert office.state(document["id"])["status"] == "in_force"
 
 

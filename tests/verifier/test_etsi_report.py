@@ -221,7 +221,7 @@ def test_details_that_are_too_many_do_not_cost_the_answer(
 ) -> None:
     job = confined_child.Job.of(signed_pdf(stamped=NOW), [people.root.pem], LATER, None, in_detail=True)
     monkeypatch.setattr(confined_child, "MAXIMUM_RESULT_BYTES", 4_000)
-    answer = FileAnswer.from_json(json.loads(confined_child._judge(job)))
+    answer = FileAnswer.from_json(json.loads(confined_child._judge(job.pdf, job, lambda _: None)))
     assert answer.details is None
     assert answer.findings[-1] == Observation("DETAILS_MISSING")
     assert [each.integrity for each in answer.signatures] == ["intact"]
