@@ -162,9 +162,12 @@ def record_file(
     with transaction(register.engine) as connection:
         row = row_of(connection, held.agency_id, held.document_id)
         at = database_time(connection)
+        due = None if extend_at is None else _ms(extend_at)
+        # One that has reached its level rests: work ahead of time would find it due again at once.
+        rests = 0 if due is not None and due <= at else at + _PAUSE_MS
         _hold(
             connection, held, final_sha256=sha256, final_size=size, final_level=level, lease_until=0,
-            next_attempt_at=0, extend_at=None if extend_at is None else _ms(extend_at),
+            next_attempt_at=rests, extend_at=due,
         )  # fmt: skip
         connection.execute(
             insert(document_file),

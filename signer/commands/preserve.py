@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
@@ -25,7 +26,8 @@ _WHAT = {"raise": "to the promised level", "renew": "time-stamp renewed"}
     type=click.DateTime(["%Y-%m-%d"]),
     help="Also those that are due until that day (UTC): work ahead of time, before a change of authorities.",
 )
-def renew(dry_run: bool, until: datetime | None) -> None:
+@click.option("--jobs", type=click.IntRange(1, 64), help="Processes; as many as processors if left out.")
+def renew(dry_run: bool, until: datetime | None, jobs: int | None) -> None:
     """Raise files to the level that was promised, and renew their time-stamps before these age.
 
     The worker does the same by itself, a file now and then; this does all that is due at once. It can be
@@ -41,30 +43,42 @@ def renew(dry_run: bool, until: datetime | None) -> None:
     if dry_run:
         _print_plan(preservation.planned(open_register(settings), limit))
         return
-    # Imported late: this opens keys' libraries and the renderer, which a dry run does not need.
-    from rich.console import Console
-    from rich.progress import Progress
+    _renew_all(limit, jobs or os.cpu_count() or 1)
 
-    from signer.worker import extend_next
-    from signer.workshop import development_transport, open_workshop
 
-    workshop = open_workshop(settings, development_transport(settings))
-    due = _count(preservation.planned(workshop.register, limit), only_due=limit is None)
+def _renew_all(limit: datetime | None, jobs: int) -> None:
+    """Extend what is due in several processes, each with keys and connections of its own."""
+    # Imported late: a dry run needs none of it.
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
     done, failed = 0, set[str]()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Renewing", total=due)
-        while (extended := extend_next(workshop, limit)) is not None:
-            if extended.error is None:
-                done += 1
-            elif extended.document_id in failed:
-                break  # an hour has gone by since it failed
-            else:
-                failed.add(extended.document_id)
-            progress.update(task, completed=done + len(failed))
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
+        for each in as_completed(processes.submit(_renew_in_this_process, limit) for _ in range(jobs)):
+            done, failed = done + each.result()[0], failed | each.result()[1]
     click.echo(f"extended  {done}")
     if failed:
         click.echo(f"failed    {len(failed)}; they are tried again in an hour, see the messages above")
         raise SystemExit(1)
+
+
+def _renew_in_this_process(limit: datetime | None) -> tuple[int, set[str]]:
+    """How many files were extended here, and the documents of which none could be."""
+    from signer.worker import extend_next
+    from signer.workshop import development_transport, open_workshop
+
+    log_as_json()
+    settings = load_settings()
+    workshop = open_workshop(settings, development_transport(settings))
+    done, failed = 0, set[str]()
+    while (extended := extend_next(workshop, limit)) is not None:
+        if extended.error is None:
+            done += 1
+        elif extended.document_id in failed:
+            break  # an hour has gone by since it failed
+        else:
+            failed.add(extended.document_id)
+    return done, failed
 
 
 def _print_plan(plan: Sequence[Mapping[str, Any]]) -> None:
@@ -75,10 +89,6 @@ def _print_plan(plan: Sequence[Mapping[str, Any]]) -> None:
     for row in plan:
         what = _WHAT[str(row["what"])]
         click.echo(f"{row['when']!s:<9}{row['documents']!s:>10}  {what}")
-
-
-def _count(plan: Sequence[Mapping[str, Any]], *, only_due: bool) -> int:
-    return sum(int(str(row["documents"])) for row in plan if row["when"] == "due" or not only_due)
 
 
 @click.command()

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +25,7 @@ from asn1crypto.keys import PrivateKeyInfo
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pyhanko.sign.signers import SimpleSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
+from sqlalchemy import update
 
 from keys.development import DevelopmentKeyRing, OfficerSubject, create
 from keys.provider import SigningKey
@@ -34,11 +36,12 @@ from signer.composition import compose
 from signer.parts import open_desk
 from signer.requests import IssueRequest, accept
 from signer.settings import Settings
-from signer.worker import work_on_next
+from signer.worker import extend_next, work_on_next
 from storage import code
 from storage.api_keys import SCOPES, Client
 from storage.database import open_database_to_read, transaction
 from storage.lookup import Lookup
+from storage.tables import document
 from storage.units import get_unit, officer_for_role, regency_of
 from templates import qr
 from tests.bench import load, peers
@@ -51,6 +54,7 @@ from tests.office import Office, make_office
 
 _AGENCY = "dpmptsp-contoh"
 _BATCH = 8
+_RENEWED = 40
 
 
 def rows(only: str | None, seconds: float) -> Iterator[Row]:
@@ -91,6 +95,7 @@ class Bench:
             **Remote(self._folder).measures(),
             **signing.measures(),
             "issue, one worker": self._issue,
+            "renew an archive, one worker": self._renew,
             "look-ups by code": self._look_ups,
             "verify, cold start": self._verify_cold,
             **verifying.measures(),
@@ -206,6 +211,38 @@ class Bench:
             return self._interleave(name, ours, "WeasyPrint + qrcode + SimpleSigner", theirs, batch=_BATCH)
         finally:
             accepting.kill()
+
+    def _renew(self, name: str) -> Row:
+        """Files of an archive under a new document time-stamp, as the worker does it: documents a second.
+
+        Read, proven, stamped, checked by our own verifier, stored, read back and registered.
+        """
+        office = self._office
+        for serial in range(_RENEWED):
+            office.issue(office.sample(serial=9000 + serial), key=f"renew-{serial}")
+        rates, cpu = [], []
+        for _ in range(3):
+            with transaction(office.workshop.register.engine) as connection:
+                connection.execute(
+                    update(document)
+                    .where(document.c.extend_at.is_not(None))
+                    .values(extend_at=1, next_attempt_at=0, lease_until=0)
+                )
+            began, before = time.perf_counter(), time.process_time()
+            with ThreadPoolExecutor(office.settings.worker_hands) as hands:
+                done = sum(hands.map(lambda _: self._renew_all(), range(office.settings.worker_hands)))
+            rates.append(done / (time.perf_counter() - began))
+            cpu.append((time.process_time() - before) / done * 1e3)
+        return Row(
+            name, statistics.median(rates), None, None, statistics.median(cpu), len(rates), unit="per_s"
+        )
+
+    def _renew_all(self) -> int:
+        done = 0
+        while (extended := extend_next(self._office.workshop)) is not None:
+            assert extended.error is None, extended.error
+            done += 1
+        return done
 
     def _look_ups(self, name: str) -> Row:
         """Requests a second against a real server process, 32 connections."""
