@@ -71,7 +71,11 @@ class KeyList:
         return iter(self._keys)
 
     def asks_human(self, key_id: str) -> bool:
-        """Whether somebody has to type something before that key signs; its device is not asked."""
+        """Whether somebody has to type something, or to consent, before that key signs.
+
+        Raises:
+            KeyRefused, storage.vocabulary.Unavailable: only its service knows, which refuses us or is away.
+        """
         return self._keys[key_id].human_cost != "nothing"
 
     def key(self, key_id: str) -> AnyKey:
