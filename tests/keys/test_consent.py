@@ -48,6 +48,8 @@ from verifier.trust.folder import read_trust
 
 AGENCY = "dpmptsp-contoh"
 SESSIONS = "/api/v1/signing-sessions"
+# Nothing listens there.
+AWAY = "http://127.0.0.1:9/csc/v1"
 
 
 @pytest.fixture(scope="module")
@@ -319,6 +321,23 @@ def test_what_the_service_cannot_do_stops_the_session(place: Place) -> None:
     place = Place(place.remote, office, present(office))
     session = place.opened(2)
     assert (session.state, session.code, session.asks_for) == ("STOPPED", "KEY_TOO_MANY", None)
+    assert place.waits()
+
+
+def test_a_service_that_is_away_stops_neither_the_worker_nor_its_sessions(place: Place) -> None:
+    place.office.request()
+    work(place.office)
+    place.presence.leave()
+    listing = place.office.settings.keys_file
+    assert listing is not None
+    away = place.remote.folder / "away.toml"
+    away.write_text(listing.read_text().replace(place.remote.server.url(place.remote.version), AWAY))
+    office = open_office(place.office.settings.model_copy(update={"keys_file": away}), place.office.keys)
+    assert (office.workshop.attended_keys, office.workshop.unattended_keys) == ((KEY,), ())
+    presence = present(office)
+    begun(office)
+    assert presence.ask_next()
+    assert (place.session().state, place.session().code) == ("STOPPED", "KEY_SERVICE")
     assert place.waits()
 
 
