@@ -78,6 +78,7 @@ class BsreKey:
 
     capability: ClassVar[Literal["pdf"]] = "pdf"
     development: ClassVar[bool] = False
+    by_consent: ClassVar[bool] = False
 
     id: str
     certificate: x509.Certificate

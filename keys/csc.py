@@ -33,7 +33,8 @@ from cryptography import x509
 
 from keys import csc_authorisation
 from keys.cms import ID_DATA, signed_attributes
-from keys.csc_authorisation import Authorisation, Consent
+from keys.consent import Consent, ConsentCode
+from keys.csc_authorisation import Authorisation
 from keys.csc_credential import SHA256_OID, Credential, Means, read_credential
 from keys.csc_service import Address, AnswerLost, AuthorisationEnded, Service
 from keys.entry import Entry, secret
@@ -100,8 +101,8 @@ class RemoteKey:
     @property
     def human_cost(self) -> HumanCost:
         """Nothing where a PIN of our own or none at all unlocks the credential, else once for each batch."""
-        known = self._opened()
-        return "nothing" if known.silent or self._pin is not None else "once_per_batch"
+        # With a PIN of ours the service is not asked: `_open` refuses it where it would not be enough.
+        return "nothing" if self._pin is not None or self._opened().silent else "once_per_batch"
 
     @property
     def most_at_once(self) -> int:
@@ -150,7 +151,7 @@ class RemoteKey:
 
         Raises:
             KeyRefused: ``KEY_PIN`` or ``KEY_OTP``, the service refused it; ``KEY_AUTHORISATION``, it is
-                missing; ``KEY_CAPABILITY``, too many hashes, or the owner has to give consent instead.
+                missing; ``KEY_TOO_MANY`` hashes at once; ``KEY_CAPABILITY``, the owner has to give consent.
             storage.vocabulary.Unavailable: as `Service.ask`; whether a PIN was counted is then unknown.
         """
         known = self._opened()
@@ -217,12 +218,16 @@ class RemoteKey:
 
         Raises as `authorise` does; a batch is no larger than `most_at_once`.
         """
-        hashes = [
-            hashlib.sha256(signed_attributes(self.certificate, ID_DATA, digest)).digest()
-            for digest in digests
-        ]
         typed = {"pin" if secret.kind == "passphrase" else "otp": secret.value}
-        return self.authorised(self.authorise(hashes, **typed))
+        return self.authorised(self.authorise(self._hashes(digests), **typed))
+
+    def consent_to(self, digests: Sequence[bytes], *, redirect_uri: str) -> Consent:
+        """See `keys.consent.ConsentKey`."""
+        return self.ask_consent(self._hashes(digests), redirect_uri=redirect_uri)
+
+    def unlocked_by_consent(self, consent: Consent, answer: ConsentCode) -> AuthorisedKey:
+        """See `keys.consent.ConsentKey`."""
+        return self.authorised(self.redeem(consent, code=answer.code, state=answer.state))
 
     def authorised(self, authorisation: Authorisation) -> AuthorisedKey:
         """A key for the cycle that signs what the authorisation is for, and nothing else."""
@@ -301,11 +306,18 @@ class RemoteKey:
             )
         return str(listed[0])
 
+    def _hashes(self, digests: Sequence[bytes]) -> list[bytes]:
+        """What the service signs for documents with these digests."""
+        return [
+            hashlib.sha256(signed_attributes(self.certificate, ID_DATA, digest)).digest()
+            for digest in digests
+        ]
+
     def _check_number(self, digests: Sequence[bytes]) -> None:
         if not 1 <= len(digests) <= self.most_at_once or any(len(each) != 32 for each in digests):
             raise KeyRefused(
                 f"Key “{self.id}” takes 1 to {self.most_at_once} hashes of SHA-256 in one authorisation.",
-                code="KEY_CAPABILITY",
+                code="KEY_TOO_MANY",
             )
 
     def _signatures(self, listed: object, number: int) -> list[bytes]:

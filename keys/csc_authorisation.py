@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from keys.consent import Consent
 from keys.csc_credential import SHA256_OID, Credential
 from keys.csc_service import AuthorisationEnded, Service
 from keys.provider import KeyRefused
@@ -54,17 +55,6 @@ class Authorisation:
     def give_back(self) -> None:
         """Let it count as unused again, since the service did nothing with it."""
         self._unused.append(None)
-
-
-@dataclass(frozen=True)
-class Consent:
-    """A consent that the owner is about to give: ``address`` is where their browser has to go."""
-
-    address: str = field(repr=False)
-    digests: tuple[bytes, ...]
-    redirect_uri: str
-    state: str = field(repr=False)
-    verifier: str = field(repr=False)
 
 
 def hashes(service: Service, digests: Sequence[bytes]) -> dict[str, object]:
@@ -107,7 +97,7 @@ def ask_consent(
     """Where the owner has to go (sections 8.4.2 and 8.4.3).
 
     Raises:
-        KeyRefused: ``KEY_CAPABILITY``, the service takes so many hashes in no way; and as `Service.ask`.
+        KeyRefused: ``KEY_TOO_MANY``, the service takes so many hashes in no way; and as `Service.ask`.
     """
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     form = {
@@ -130,7 +120,7 @@ def ask_consent(
         raise KeyRefused(
             f"{len(digests)} hashes are too many for an address, and the service takes them in no other way;"
             " authorise fewer at once.",
-            code="KEY_CAPABILITY",
+            code="KEY_TOO_MANY",
         )
     return Consent(address, tuple(digests), redirect_uri, state, verifier)
 

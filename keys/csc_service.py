@@ -206,6 +206,9 @@ class Service:
         methods = answer.get("methods")
         listed = [each for each in methods if isinstance(each, str)] if isinstance(methods, list) else []
         told = _text(answer, "oauth2").rstrip("/")
+        if not (told.isascii() and told.isprintable()) or " " in told:
+            # People are shown what begins with it, on terminals too.
+            raise self.not_as_promised("an address for OAuth 2.0 that is one")
         if self._address.oauth2 is None and told and _origin(told) != _origin(self._address.base):
             # Our secret goes there: no answer may lead it to another host.
             raise KeyRefused(

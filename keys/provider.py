@@ -36,7 +36,8 @@ class KeyRefused(AbsahError):
     cannot make the signature that is needed · ``KEY_OFFICER`` the certificate is another official's ·
     ``KEY_PIN`` the token or service refused the PIN, which is not sent again · ``KEY_MISSING`` it lacks the
     key · ``KEY_OTP`` a one-time password was refused · ``KEY_AUTHORISATION`` the owner has not authorised
-    this, or not any more · ``KEY_LOGIN`` the service refuses our account · ``KEY_DISABLED`` it says that the
+    this, or not any more · ``KEY_TOO_MANY`` hashes for one
+    authorisation · ``KEY_LOGIN`` the service refuses our account · ``KEY_DISABLED`` it says that the
     key or its certificate must not be used · ``KEY_ANSWER`` it answers without what it was asked for ·
     ``KEY_LOCKED`` somebody has to type a secret first · ``KEY_USER`` the provider does not know the
     official · ``KEY_USER_STATUS`` it knows them, and lets them sign nothing now · ``PROVIDER_REFUSED`` the
@@ -165,7 +166,15 @@ AnyKey = SigningKey | CmsKey | PdfKey
 
 
 class AttendedKey(Key, Protocol):
-    """A key whose ``human_cost`` is more than nothing: it signs only once somebody has typed a secret."""
+    """A key whose ``human_cost`` is more than nothing: it signs only once somebody has typed a secret.
+
+    Or has consented in a browser, see `keys.consent.ConsentKey`.
+    """
+
+    @property
+    def by_consent(self) -> bool:
+        """Whether its owner consents in a browser; such a key takes no secret."""
+        ...
 
     def unlocked(self, secret: HumanSecret, digests: Sequence[bytes]) -> AnyKey:
         """The same key for one batch. It costs nobody anything more.

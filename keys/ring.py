@@ -25,7 +25,7 @@ from keys.entry import Entry
 from keys.pkcs11 import open_pkcs11
 from keys.provider import AnyKey, KeyRefused
 from keys.software import open_pem, open_pkcs12
-from storage.vocabulary import Misconfigured, NotFound, Unavailable
+from storage.vocabulary import Misconfigured, NotFound
 
 _KINDS: Mapping[str, Callable[[Entry], AnyKey]] = {
     "pkcs12": open_pkcs12,
@@ -70,15 +70,13 @@ class KeyList:
         """The ids of the keys."""
         return iter(self._keys)
 
-    def asks_human(self, key_id: str) -> bool | None:
-        """Whether somebody has to type something before that key signs; None where nobody can tell now.
+    def asks_human(self, key_id: str) -> bool:
+        """Whether somebody has to type something, or to consent, before that key signs.
 
-        Only a service knows that of its credentials, and it may be away, or refuse our account.
+        Raises:
+            KeyRefused, storage.vocabulary.Unavailable: only its service knows, which refuses us or is away.
         """
-        try:
-            return self._keys[key_id].human_cost != "nothing"
-        except (KeyRefused, Unavailable):
-            return None
+        return self._keys[key_id].human_cost != "nothing"
 
     def key(self, key_id: str) -> AnyKey:
         """See `keys.provider.KeyRing`.

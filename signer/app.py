@@ -11,6 +11,7 @@ from signer import problems
 from signer.custody import CustodyDesk
 from signer.parts import open_archive, open_desk
 from signer.requests import Desk
+from signer.routes.consent import consent_router
 from signer.routes.custody import custody_router
 from signer.routes.documents import documents_router
 from signer.routes.sessions import sessions_router
@@ -39,6 +40,7 @@ def add_agency_side(
     """
     app.include_router(documents_router(desk, archive, example_request(desk)))
     app.include_router(sessions_router(desk))
+    app.include_router(consent_router(desk.register))
     app.include_router(custody_router(CustodyDesk(desk.register, archive, sandbox, anchors, retention)))
 
 

@@ -94,6 +94,8 @@ class Workshop:
     """Ids of the keys that ask a human for a secret: those that signing sessions are for."""
     unattended_keys: tuple[str, ...] = ()
     """Ids of the others, where they come from a list."""
+    redirect_uri: str = ""
+    """Where remote services send an owner's browser back to after a consent (RFC 6749, 3.1.2)."""
 
 
 def issue(workshop: Workshop, claim: Claim) -> None:

@@ -19,16 +19,6 @@ from verifier.upload import TooSlow
 
 log = structlog.get_logger("http")
 
-_STATUS: tuple[tuple[type[AbsahError], int], ...] = (
-    (Unauthenticated, 401),
-    (Forbidden, 403),
-    (NotFound, 404),
-    (Conflict, 409),
-    (InvalidRequest, 422),
-    (Unavailable, 503),
-    (FileTooLarge, 413),
-    (TooSlow, 408),
-)
 _MAX_POINTER_NAME = 60
 _OUR_FAULT = "Something failed on our side; nothing was recorded."
 
@@ -71,6 +61,20 @@ class MalformedJson(InvalidRequest):
     code = "MALFORMED_JSON"
 
 
+_STATUS: tuple[tuple[type[AbsahError], int], ...] = (
+    (TooLarge, 413),
+    (MalformedJson, 400),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (InvalidRequest, 422),
+    (Unavailable, 503),
+    (FileTooLarge, 413),
+    (TooSlow, 408),
+)
+
+
 def problem(
     request: Request, status: int, code: str, detail: str, problems: Iterable[FieldProblem] = ()
 ) -> JSONResponse:
@@ -105,15 +109,17 @@ def problem(
 def from_error(request: Request, error: AbsahError) -> JSONResponse:
     """The response for a domain error."""
     problems: tuple[FieldProblem, ...] = getattr(error, "problems", ())
-    if isinstance(error, TooLarge):
-        return problem(request, 413, error.code, error.message, problems)
-    if isinstance(error, MalformedJson):
-        return problem(request, 400, error.code, error.message, problems)
+    status = status_of(error)
+    return problem(request, status, error.code, _OUR_FAULT if status == 500 else error.message, problems)
+
+
+def status_of(error: AbsahError) -> int:
+    """The HTTP status of a domain error; one that is our fault is logged."""
     for kind, status in _STATUS:
         if isinstance(error, kind):
-            return problem(request, status, error.code, error.message, problems)
+            return status
     log.error("http.error", code=error.code)
-    return problem(request, 500, error.code, _OUR_FAULT)
+    return 500
 
 
 def from_validation(errors: Iterable[Mapping[str, Any]]) -> tuple[FieldProblem, ...]:

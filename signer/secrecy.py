@@ -1,8 +1,4 @@
-"""How an official's secret travels to a worker: HPKE (RFC 9180, base mode), the private key only in memory.
-
-DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM; ``info`` binds the message to one session and to the
-digest of its batch; the plaintext is JSON, padded so that its length tells nothing.
-"""
+"""How an official's secret travels to a worker: see `signer.sealing`, the private key only in memory."""
 
 from __future__ import annotations
 
@@ -13,15 +9,14 @@ import uuid
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from keys.consent import ConsentCode
 from keys.provider import HumanSecret
+from signer.sealing import LONGEST_CODE, SUITE, binding, seal_content
 from storage.vocabulary import InvalidRequest
 
 LONGEST_SECRET = 200
-_PADDED = 1024
-_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _ROTATION_SECONDS = 15 * 60.0
 
 
@@ -33,14 +28,7 @@ def seal(secret: HumanSecret, public_key: bytes, session_id: str, batch_digest: 
     """
     if not 0 < len(secret.value) <= LONGEST_SECRET:
         raise InvalidRequest(f"A passphrase or TOTP has 1 to {LONGEST_SECRET} characters.")
-    plain = json.dumps({secret.kind: secret.value}, ensure_ascii=False).encode().ljust(_PADDED)
-    recipient = X25519PublicKey.from_public_bytes(public_key)
-    return _SUITE.encrypt(plain, recipient, info=binding(session_id, batch_digest))
-
-
-def binding(session_id: str, batch_digest: str) -> bytes:
-    """The ``info`` of RFC 9180, 5.1."""
-    return f"absah signing session 1\n{session_id}\n{batch_digest}\n".encode("ascii")
+    return seal_content({secret.kind: secret.value}, public_key, session_id, batch_digest)
 
 
 class EphemeralKeys:
@@ -81,17 +69,29 @@ class EphemeralKeys:
         with self._lock:
             return sorted(self._pairs, key=lambda each: self._pairs[each][0])
 
-    def open(self, sealed: bytes, key_id: str, session_id: str, batch_digest: str) -> HumanSecret | None:
-        """The secret; None where it was not encrypted to that key for that session and batch."""
+    def open(
+        self, sealed: bytes, key_id: str, session_id: str, batch_digest: str
+    ) -> HumanSecret | ConsentCode | None:
+        """What was typed or brought; None where it was not encrypted to that key for that session."""
         with self._lock:
             pair = self._pairs.get(key_id)
         if pair is None:
             return None
         try:
-            plain = json.loads(_SUITE.decrypt(sealed, pair[1], info=binding(session_id, batch_digest)))
-            [(kind, value)] = plain.items()
-        except (InvalidTag, ValueError, AttributeError, TypeError):
+            content = json.loads(SUITE.decrypt(sealed, pair[1], info=binding(session_id, batch_digest)))
+        except (InvalidTag, ValueError):
             return None
-        if kind in ("passphrase", "totp") and isinstance(value, str) and 0 < len(value) <= LONGEST_SECRET:
-            return HumanSecret(kind, value)
+        return _understood(content)
+
+
+def _understood(content: object) -> HumanSecret | ConsentCode | None:
+    if not isinstance(content, dict):
         return None
+    match content:
+        case {"code": str(code), "state": str(state)} if len(content) == 2 and 0 < len(code) <= LONGEST_CODE:
+            return ConsentCode(code, state)
+        case {"passphrase": str(value)} if len(content) == 1 and 0 < len(value) <= LONGEST_SECRET:
+            return HumanSecret("passphrase", value)
+        case {"totp": str(value)} if len(content) == 1 and 0 < len(value) <= LONGEST_SECRET:
+            return HumanSecret("totp", value)
+    return None

@@ -5,13 +5,14 @@ The secret is in this process's memory while the batch takes, and nowhere else. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import structlog
 
+from keys.consent import ConsentCode
 from keys.provider import AnyKey, AttendedKey, HumanSecret, KeyRefused, KeyRing, ReplyLost
+from signer.consents import Consents
 from signer.cycle import Workshop
 from signer.foreign_signature import ProviderRefused
 from signer.secrecy import EphemeralKeys
@@ -35,6 +36,11 @@ class Presence:
 
     workshop: Workshop
     keys: EphemeralKeys = field(default_factory=EphemeralKeys)
+    consents: Consents = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is asked for yet."""
+        self.consents = Consents(self.workshop)
 
     def beat(self) -> None:
         """Say that this worker lives, with a fresh key where one is due; end what ran out of time.
@@ -55,6 +61,10 @@ class Presence:
         """Withdraw the keys: whoever waits is told at once to begin again."""
         sessions.withdraw(self.workshop.register, self.keys.ids)
 
+    def ask_next(self) -> bool:
+        """Find out what one new session asks its officer for; False when there is none for this worker."""
+        return self.consents.ask_next(self.keys.ids)
+
     def work_on_next(self) -> bool:
         """Sign the batch of one session; False when none waits for this worker."""
         taken = sessions.take(self.workshop.register, self.keys.ids)
@@ -62,18 +72,17 @@ class Presence:
             return False
         session, sealed = taken
         bound = log.bind(session=session.id, key=session.key_id)
-        secret = self.keys.open(sealed, session.worker_key_id, session.id, session.batch_digest)
-        code = _UNREADABLE if secret is None else self._sign(session, secret)
+        answer = self.keys.open(sealed, session.worker_key_id, session.id, session.batch_digest)
+        code = _UNREADABLE if answer is None else self._sign(session, answer)
         sessions.finish(self.workshop.register, session, code)
         bound.info("session.ended", code=code)
         return True
 
-    def _sign(self, session: Session, secret: HumanSecret) -> str | None:
+    def _sign(self, session: Session, answer: HumanSecret | ConsentCode) -> str | None:
         """Sign each document; returns why it stopped before the last one, None where it did not."""
         register = self.workshop.register
         try:
-            digests = sessions.covered_digests(register, session)
-            ring = _Unlocked(self.workshop.keys, session.key_id, secret, digests)
+            ring = _Unlocked(self.workshop.keys, session.key_id, self._unlocked(session, answer))
         except AbsahError as error:
             return error.code
         unlocked = replace(self.workshop, keys=ring)
@@ -94,6 +103,17 @@ class Presence:
                 return code
         return None
 
+    def _unlocked(self, session: Session, answer: HumanSecret | ConsentCode) -> AnyKey:
+        if isinstance(answer, ConsentCode):
+            asked = self.consents.take(session.id)
+            if asked is None:
+                raise KeyRefused("This worker has asked for no such consent.", code=_UNREADABLE)
+            return asked.key.unlocked_by_consent(asked.consent, answer)
+        key = cast("AttendedKey", self.workshop.keys.key(session.key_id))
+        if key.by_consent:
+            raise KeyRefused(f"The owner of key “{key.id}” consents in a browser.", code="CONSENT_NEEDED")
+        return key.unlocked(answer, sessions.covered_digests(self.workshop.register, session))
+
 
 def _stops(error: AbsahError | None) -> bool:
     """Whether the next document would meet the same: a wrong secret is never sent twice."""
@@ -107,9 +127,8 @@ def _stops(error: AbsahError | None) -> bool:
 class _Unlocked(KeyRing):
     """The keys, one of them unlocked for a batch."""
 
-    def __init__(self, keys: KeyRing, key_id: str, secret: HumanSecret, digests: Sequence[bytes]) -> None:
-        self._keys, self._id = keys, key_id
-        self._key = cast("AttendedKey", keys.key(key_id)).unlocked(secret, digests)
+    def __init__(self, keys: KeyRing, key_id: str, unlocked: AnyKey) -> None:
+        self._keys, self._id, self._key = keys, key_id, unlocked
 
     def key(self, key_id: str) -> AnyKey:
         """See `keys.provider.KeyRing`."""

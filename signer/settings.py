@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,11 @@ class Settings(BaseSettings):
     )
     data: Path = Field(Path("data"), description="folder of the embedded default: register, archive, keys")
     public_url: str | None = Field(None, description="address of the verification pages, as in the QR codes")
+    consent_url: str | None = Field(
+        None,
+        description="where remote signing services send owners back after a consent, as registered there;"
+        " /consent below ABSAH_PUBLIC_URL if unset",
+    )
     database_url: str | None = Field(
         None, description="PostgreSQL URL; a SQLite file in the data folder if unset"
     )
@@ -71,6 +77,11 @@ class Settings(BaseSettings):
         return self.master_key_file or self.data / "secrets" / "master.key"
 
     @property
+    def redirect_uri(self) -> str:
+        """Where remote services send owners back, in effect (RFC 6749, 3.1.2)."""
+        return self.consent_url or f"{(self.public_url or 'http://127.0.0.1:8000').rstrip('/')}/consent"
+
+    @property
     def keys_folder(self) -> Path:
         """The development PKI."""
         return self.data / "keys"
@@ -102,6 +113,8 @@ def _check_together(settings: Settings) -> None:
         raise Misconfigured("ABSAH_TSA_URL and ABSAH_TSA_FILE are both set; unset one of them.")
     if settings.public_url is not None:
         check_public_url(settings.public_url)
+    if settings.consent_url is not None:
+        _check_consent_url(settings.consent_url, development=settings.development)
     if settings.development:
         return
     missing = [
@@ -118,3 +131,11 @@ def _check_together(settings: Settings) -> None:
         raise Misconfigured(f"In production (ABSAH_ENV) these settings are needed too: {', '.join(missing)}.")
     if not str(settings.public_url).startswith("https://"):
         raise Misconfigured("In production ABSAH_PUBLIC_URL has to begin with https://.")
+
+
+def _check_consent_url(url: str, *, development: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise Misconfigured("ABSAH_CONSENT_URL has to be like https://absah.example.go.id/consent.")
+    if not development and parts.scheme != "https":
+        raise Misconfigured("In production ABSAH_CONSENT_URL has to begin with https://.")

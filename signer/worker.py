@@ -45,7 +45,9 @@ _WRONG_ANSWER = "KEY_ANSWER"
 BEAT_SECONDS = 5.0
 
 # What is wrong with what the official typed or with their account, not with the document.
-_OF_THE_SECRET = frozenset({"KEY_PASSPHRASE", "KEY_LOCKED", "KEY_USER", "KEY_USER_STATUS"})
+_OF_THE_SECRET = frozenset(
+    {"KEY_PASSPHRASE", "KEY_LOCKED", "KEY_USER", "KEY_USER_STATUS", "KEY_AUTHORISATION"}
+)
 
 
 def work_on(workshop: Workshop, agency_id: str, document_id: str) -> bool:
@@ -126,7 +128,7 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
     time-stamp authority, another one moves on. Whatever nobody expected ends the process, so that
     whoever supervises it starts a new one.
     """
-    others = ThreadPoolExecutor(hands + 2, thread_name_prefix="hand")
+    others = ThreadPoolExecutor(hands + 3, thread_name_prefix="hand")
     # A key may have moved, to an HSM say, while documents waited for somebody to type its passphrase.
     queue.end_waiting(workshop.register, workshop.unattended_keys)
     helping = [others.submit(_keep_working, workshop, stop) for _ in range(hands - 1)]
@@ -136,7 +138,9 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
         # By themselves: a batch takes minutes, and meanwhile the worker has to say that it lives.
         presence = Presence(workshop)
         helping.append(others.submit(_keep_beating, presence, stop))
-        helping.append(others.submit(_keep_signing, presence, stop))
+        helping.append(others.submit(_keep_at, presence.work_on_next, stop))
+        # A new session need not wait for another one's batch until it says what it asks for.
+        helping.append(others.submit(_keep_at, presence.ask_next, stop))
     swept = tidied = float("-inf")
 
     def sweep_when_due() -> None:
@@ -194,11 +198,11 @@ def _keep_beating(presence: Presence, stop: threading.Event) -> None:
         stop.set()
 
 
-def _keep_signing(presence: Presence, stop: threading.Event) -> None:
+def _keep_at(do_next: Callable[[], bool], stop: threading.Event) -> None:
     try:
         while not stop.is_set():
             try:
-                busy = presence.work_on_next()
+                busy = do_next()
             except AbsahError as error:
                 log.warning("worker.waiting", code=error.code)
                 stop.wait(1.0)

@@ -48,6 +48,7 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
     key_rules.note_all(register.engine, ring, ring.key)
     # Keys of the development PKI ask nobody.
     listed = ring if isinstance(ring, KeyList) else KeyList({}, {})
+    asking = {key_id: _asks_human(listed, key_id) for key_id in listed}
     return Workshop(
         register=register,
         archive=open_archive(settings),
@@ -60,8 +61,9 @@ def open_workshop(settings: Settings, transport: Callable[[bytes], bytes] | None
         inspect=lambda pdf: inspect(pdf, anchors=anchor_bytes, moment=datetime.now(UTC), password=None),
         notifier=Spool(settings.data / "spool"),
         development=settings.development,
-        attended_keys=tuple(key_id for key_id in listed if listed.asks_human(key_id)),
-        unattended_keys=tuple(key_id for key_id in listed if listed.asks_human(key_id) is False),
+        attended_keys=tuple(key_id for key_id in listed if asking[key_id] is not False),
+        unattended_keys=tuple(key_id for key_id in listed if asking[key_id] is False),
+        redirect_uri=settings.redirect_uri,
     )
 
 
@@ -104,6 +106,15 @@ def _report_timestamps(register: Register, code: str | None) -> None:
     if code is not None:
         kind = alarms.CLOCK if code == "TSA_TIME" else alarms.TIMESTAMPS
         alarms.sound(register.engine, kind, "time-stamp authorities", code)
+
+
+def _asks_human(listed: KeyList, key_id: str) -> bool | None:
+    """See `KeyList.asks_human`; None where the service that would know is away or refuses our account."""
+    try:
+        return listed.asks_human(key_id)
+    except (Unavailable, KeyRefused) as error:
+        log.warning("key.away", key=key_id, code=error.code)
+        return None
 
 
 _DEVELOPMENT_RESPONDER = "development:"

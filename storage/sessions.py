@@ -3,11 +3,11 @@
 A worker publishes the public half of a key that only its memory holds (`publish`). A session names such a key
 and the digest of its batch; the secret comes encrypted to that key and bound to that digest, and is wiped
 here when the worker takes it. If the worker dies, nobody can read it any more and the session is ``LOST``:
-the official types again.
+the official types again. Where the owner of a key consents in a browser instead, see `storage.consents`.
 
-States: ``OPEN`` the secret is awaited · ``SUBMITTED`` it is there · ``WORKING`` documents are being signed ·
-``DONE`` each document has an outcome · ``STOPPED`` it ended before that, the code says why · ``LOST`` its
-worker died · ``EXPIRED`` it took longer than `LIFETIME_MS`.
+States: ``OPEN`` the secret or the consent is awaited · ``SUBMITTED`` it is there · ``WORKING`` documents are
+being signed · ``DONE`` each document has an outcome · ``STOPPED`` it ended before that, the code says why ·
+``LOST`` its worker died · ``EXPIRED`` it took longer than `LIFETIME_MS`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, not_, select, update
@@ -43,6 +43,8 @@ ALIVE_MS = 30_000
 MOST_DOCUMENTS = 1000
 MOST_SEALED_BYTES = 4096
 SIGNED = "SIGNED"
+WIPED: dict[str, None] = {"sealed": None, "consent_address": None}
+"""What a session holds no longer once it is at work or over."""
 _UNDER_WAY = ("OPEN", "SUBMITTED", "WORKING")
 _FORGET_MS = 3_600_000
 
@@ -72,7 +74,8 @@ class Outcome:
 @dataclass(frozen=True)
 class Session:
     """A session; moments are milliseconds since 1970. ``refused_before`` counts sessions with a wrong secret
-    since the last one that signed something with this key.
+    since the last one that signed something with this key. ``asks_for`` is "secret" or "consent", None until
+    the worker has looked; ``consent_address`` is where the owner's browser has to go, once that is known.
     """
 
     agency_id: str
@@ -87,6 +90,8 @@ class Session:
     expires_at: int
     documents: tuple[Outcome, ...]
     refused_before: int
+    asks_for: str | None
+    consent_address: str | None = field(repr=False)
 
     @property
     def signed(self) -> int:
@@ -134,14 +139,14 @@ def withdraw(register: Register, key_ids: Sequence[str]) -> None:
     """A worker forgets keys; sessions that hang on them are lost at once."""
     with transaction(register.engine) as connection:
         connection.execute(delete(worker_key).where(worker_key.c.id.in_(key_ids)))
-        _close(connection)
+        close_overdue(connection)
 
 
 def close_ended(register: Register) -> int:
     """End sessions that ran out of time or lost their worker, and wipe what they hold; returns how many."""
     with transaction(register.engine) as connection:
         connection.execute(delete(worker_key).where(worker_key.c.heartbeat < now_ms() - _FORGET_MS))
-        return _close(connection)
+        return close_overdue(connection)
 
 
 def take(register: Register, key_ids: Sequence[str]) -> tuple[Session, bytes] | None:
@@ -164,8 +169,8 @@ def take(register: Register, key_ids: Sequence[str]) -> tuple[Session, bytes] | 
         )
         if row is None:
             return None
-        _set(connection, row["agency_id"], row["id"], state="WORKING", sealed=None)
-        return _read(connection, row["agency_id"], row["id"]), row["sealed"]
+        _set(connection, row["agency_id"], row["id"], state="WORKING", **WIPED)
+        return read_in(connection, row["agency_id"], row["id"]), row["sealed"]
 
 
 def is_open(register: Register, session: Session) -> bool:
@@ -228,7 +233,7 @@ def finish(register: Register, session: Session, code: str | None) -> None:
         changed = connection.execute(
             update(signing_session)
             .where(_of(session.agency_id, session.id), signing_session.c.state == "WORKING")
-            .values(state=state, code=code and code[:40], sealed=None)
+            .values(state=state, code=code and code[:40], **WIPED)
         )
         if changed.rowcount:
             audit.record(
@@ -311,7 +316,7 @@ def open_session(
             connection, agency_id, opened_by, "session.opened", session_id,
             officer=officer_id, key=key_id, batch=digest, documents=len(documents),
         )  # fmt: skip
-        return _read(connection, agency_id, session_id)
+        return read_in(connection, agency_id, session_id)
 
 
 def submit(register: Register, agency_id: str, session_id: str, officer_id: str, sealed: bytes) -> Session:
@@ -319,28 +324,42 @@ def submit(register: Register, agency_id: str, session_id: str, officer_id: str,
 
     Raises:
         NotFound: this officer has no such session.
-        Conflict: ``SESSION_ENDED``, it takes no secret (any more).
+        Conflict: ``SESSION_ENDED``, it takes no secret (any more) · ``CONSENT_NEEDED``, it takes none at all.
     """
     with transaction(register.engine) as connection:
-        _close(connection)
-        session = _read(connection, agency_id, session_id)
+        close_overdue(connection)
+        session = read_in(connection, agency_id, session_id)
         if session.officer_id != officer_id:
             raise NotFound("This officer has no such signing session.", code="SESSION_NOT_FOUND")
-        changed = connection.execute(
-            update(signing_session)
-            .where(_of(agency_id, session_id), signing_session.c.state == "OPEN")
-            .values(state="SUBMITTED", sealed=sealed)
-        )
-        if changed.rowcount != 1:
+        if session.asks_for == "consent" and not session.ended:
             raise Conflict(
-                "This signing session takes no secret (any more); begin a new one.", code="SESSION_ENDED"
+                "This key takes no secret: its owner consents in a browser, at the session's address.",
+                code="CONSENT_NEEDED",
             )
-        for each in session.documents:
-            row = row_of(connection, agency_id, each.document_id, to_change=True)
-            if row["needs_approval"] and row["prepared_sha256"] == each.frozen_sha256:
-                add_approval(connection, row, officer_id)
-        audit.record(connection, agency_id, officer_id, "session.submitted", session_id)
-        return _read(connection, agency_id, session_id)
+        submit_in(connection, session, sealed)
+        return read_in(connection, agency_id, session_id)
+
+
+def submit_in(connection: Connection, session: Session, sealed: bytes) -> None:
+    """Let the session's worker have what is sealed to it, and note the officer's approval of its documents.
+
+    Raises:
+        Conflict: ``SESSION_ENDED``, the session awaits nothing (any more).
+    """
+    changed = connection.execute(
+        update(signing_session)
+        .where(_of(session.agency_id, session.id), signing_session.c.state == "OPEN")
+        .values(state="SUBMITTED", **{**WIPED, "sealed": sealed})
+    )
+    if changed.rowcount != 1:
+        raise Conflict(
+            "This signing session takes no secret (any more); begin a new one.", code="SESSION_ENDED"
+        )
+    for each in session.documents:
+        row = row_of(connection, session.agency_id, each.document_id, to_change=True)
+        if row["needs_approval"] and row["prepared_sha256"] == each.frozen_sha256:
+            add_approval(connection, row, session.officer_id)
+    audit.record(connection, session.agency_id, session.officer_id, "session.submitted", session.id)
 
 
 def read_session(
@@ -352,8 +371,8 @@ def read_session(
         NotFound: there is none.
     """
     with transaction(register.engine) as connection:
-        _close(connection)
-        session = _read(connection, agency_id, session_id)
+        close_overdue(connection)
+        session = read_in(connection, agency_id, session_id)
     if officer_id not in (None, session.officer_id):
         raise NotFound("This officer has no such signing session.", code="SESSION_NOT_FOUND")
     return session
@@ -396,23 +415,25 @@ def _alive() -> ColumnElement[bool]:
     return worker_key.c.heartbeat > now_ms() - ALIVE_MS
 
 
-def _close(connection: Connection) -> int:
+def close_overdue(connection: Connection) -> int:
+    """See `close_ended`."""
     alive = select(worker_key.c.id).where(_alive())
     under_way = signing_session.c.state.in_(_UNDER_WAY)
     lost = connection.execute(
         update(signing_session)
         .where(under_way, not_(signing_session.c.worker_key_id.in_(alive)))
-        .values(state="LOST", code="WORKER_LOST", sealed=None)
+        .values(state="LOST", code="WORKER_LOST", **WIPED)
     )
     expired = connection.execute(
         update(signing_session)
         .where(under_way, signing_session.c.expires_at <= now_ms())
-        .values(state="EXPIRED", code="SESSION_EXPIRED", sealed=None)
+        .values(state="EXPIRED", code="SESSION_EXPIRED", **WIPED)
     )
     return lost.rowcount + expired.rowcount
 
 
-def _read(connection: Connection, agency_id: str, session_id: str) -> Session:
+def read_in(connection: Connection, agency_id: str, session_id: str) -> Session:
+    """See `read_session`."""
     # PostgreSQL knows no NUL in texts and calls it an error; no id has one.
     query = select(signing_session).where(_of(agency_id, session_id))
     row = None if "\0" in session_id else connection.execute(query).mappings().first()
@@ -441,7 +462,7 @@ def _read(connection: Connection, agency_id: str, session_id: str) -> Session:
             name: row[name]
             for name in (
                 "agency_id", "id", "officer_id", "key_id", "batch_digest", "worker_key_id", "public_key",
-                "state", "code", "expires_at",
+                "state", "code", "expires_at", "asks_for", "consent_address",
             )
         },
         documents=tuple(Outcome(*each) for each in documents),

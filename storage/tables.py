@@ -300,10 +300,14 @@ signing_session = Table(
     Column("state", String(10), nullable=False),
     Column("code", String(40)),  # why it ended early
     Column("sealed", LargeBinary),  # the secret, for the worker's eyes; wiped when taken, lost or expired
+    Column("asks_for", String(8)),  # secret, consent; NULL until the worker has looked
+    Column("consent_address", Text),  # where the owner's browser has to go; wiped with the secret
+    Column("consent_state", String(64)),  # SHA-256 of what the browser has to bring back (RFC 6749, 10.12)
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     ForeignKeyConstraint(("agency_id", "officer_id"), ("officer.agency_id", "officer.id")),
     Index("ix_signing_session_work", "state", "worker_key_id"),
+    Index("ix_signing_session_consent", "consent_state", unique=True),
 )
 
 signing_session_document = Table(

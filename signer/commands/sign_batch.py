@@ -1,4 +1,4 @@
-"""``absah sign-batch``: an official types their passphrase or TOTP once, for all that waits for it."""
+"""``absah sign-batch``: an official types a secret, or consents in a browser, once for all that waits."""
 
 from __future__ import annotations
 
@@ -31,15 +31,23 @@ _LOOK_AGAIN_SECONDS = 0.2
 @click.option("--key", type=PlainText(), help="Only documents for this key; needed if several wait.")
 @click.option("--totp", is_flag=True, help="Type a TOTP instead of the passphrase (BSrE version 2).")
 @click.option("--list", "only_list", is_flag=True, help="Only list what waits.")
-def sign_batch(agency: str | None, key: str | None, totp: bool, only_list: bool) -> None:
-    """Sign all documents that wait for an official's passphrase, typed once.
+@click.option(
+    "--most",
+    type=click.IntRange(1, sessions.MOST_DOCUMENTS),
+    default=sessions.MOST_DOCUMENTS,
+    show_default=True,
+    help="Take so many documents at most, the oldest first.",
+)
+def sign_batch(agency: str | None, key: str | None, totp: bool, only_list: bool, most: int) -> None:
+    """Sign all documents that wait for an official's passphrase, typed once, or for their consent.
 
     \b
     absah sign-batch --list
     absah sign-batch --agency dpmptsp-contoh --key kepala-dpmptsp
 
     A worker has to be running (“absah serve” starts one): the passphrase goes to it encrypted, is kept in its
-    memory for this batch only, and nowhere else. Exit 1 if a document was not signed.
+    memory for this batch only, and nowhere else. Where the official consents in a browser, at the service
+    that holds the key, the address is shown instead. Exit 1 if a document was not signed.
     """
     log_as_json()
     register = open_register(load_settings())
@@ -47,7 +55,7 @@ def sign_batch(agency: str | None, key: str | None, totp: bool, only_list: bool)
     if only_list or not found:
         for each in found:
             click.echo(f"{each.agency_id}\t{each.key_id}\t{each.document_id}\t{each.number}")
-        click.echo(f"{len(found)} documents wait for a passphrase.", err=bool(found))
+        click.echo(f"{len(found)} documents wait for a passphrase or a consent.", err=bool(found))
         return
     chosen = _only_one(found)
     session = sessions.open_session(
@@ -55,13 +63,19 @@ def sign_batch(agency: str | None, key: str | None, totp: bool, only_list: bool)
         chosen.agency_id,
         opened_by=_OPENED_BY,
         key_id=chosen.key_id,
-        document_ids=[each.document_id for each in found[: sessions.MOST_DOCUMENTS]],
+        document_ids=[each.document_id for each in found[:most]],
     )
     _introduce(register, session)
-    value = click.prompt("TOTP" if totp else "Passphrase", hide_input=True)
-    secret = HumanSecret("totp" if totp else "passphrase", value)
-    sealed = seal(secret, session.public_key, session.id, session.batch_digest)
-    sessions.submit(register, session.agency_id, session.id, session.officer_id, sealed)
+    session = _asking(register, session)
+    if session.consent_address is not None:
+        click.echo(
+            f"Open this address in the official's browser, and consent there:\n\n{session.consent_address}\n"
+        )
+    elif not session.ended:
+        value = click.prompt("TOTP" if totp else "Passphrase", hide_input=True)
+        secret = HumanSecret("totp" if totp else "passphrase", value)
+        sealed = seal(secret, session.public_key, session.id, session.batch_digest)
+        sessions.submit(register, session.agency_id, session.id, session.officer_id, sealed)
     ended = _follow(register, session)
     _conclude(ended)
     sys.exit(0 if ended.signed == len(ended.documents) else 1)
@@ -89,6 +103,14 @@ def _introduce(register: Register, session: Session) -> None:
             f"A wrong passphrase was typed {session.refused_before} times since the last right one; the"
             " provider may lock the key."
         )
+
+
+def _asking(register: Register, session: Session) -> Session:
+    """The session once the worker has found out what it asks for, or has ended it."""
+    while session.asks_for is None and not session.ended:
+        time.sleep(_LOOK_AGAIN_SECONDS)
+        session = sessions.read_session(register, session.agency_id, session.id)
+    return session
 
 
 def _follow(register: Register, session: Session) -> Session:
@@ -124,6 +146,14 @@ _REASONS = {
     "KEY_USER_STATUS": "the provider lets this official sign nothing now; it has to be settled there.",
     "KEY_CAPABILITY": "this key takes no TOTP; type the passphrase.",
     "KEY_PROVIDER": "the provider cannot be reached; try again.",
+    "KEY_PIN": "the service refused the PIN, or has locked the key. It was sent once.",
+    "KEY_OTP": "the service refused the one-time password; take the next one.",
+    "KEY_AUTHORISATION": "the consent is not good for these documents, or not any more; begin again.",
+    "KEY_TOO_MANY": "the service takes fewer at once; choose with --most.",
+    "KEY_SERVICE": "the service cannot be reached, or is busy; try again.",
+    "KEY_LOGIN": "the service refuses our account; check client_id and client_secret_file.",
+    "CONSENT_REFUSED": "the official refused to consent.",
+    "CONSENT_FAILED": "the service gave no consent; begin again.",
     "WORKER_LOST": "the worker ended before it was done; nobody can read what was typed. Begin again.",
     "SESSION_EXPIRED": "it took longer than a quarter of an hour; begin again.",
     "SECRET_UNREADABLE": "the worker could not read what was typed; begin again.",

@@ -1,4 +1,7 @@
-"""Signing sessions in the agencies' API: an official types a secret once, for one batch of documents."""
+"""Signing sessions in the agencies' API: an official types a secret once, for one batch of documents.
+
+Or consents once in a browser, and comes back by `signer.routes.consent`.
+"""
 
 from __future__ import annotations
 
@@ -65,13 +68,28 @@ class SessionDocument(BaseModel):
 
 
 class SessionAnswer(BaseModel):
-    """Where a session stands. In OPEN it awaits the secret; SUBMITTED and WORKING go on by themselves."""
+    """Where a session stands. OPEN awaits what ``asks_for`` says; SUBMITTED and WORKING go on alone."""
 
     id: str
     state: Annotated[
         str, Field(examples=["OPEN", "SUBMITTED", "WORKING", "DONE", "STOPPED", "LOST", "EXPIRED"])
     ]
     code: Annotated[str | None, Field(description="Why it ended early", examples=["KEY_PASSPHRASE"])]
+    asks_for: Annotated[
+        str | None,
+        Field(
+            description="“secret”: encrypt and send it; “consent”: let the officer open consent_url; null for"
+            " the moment until that is known, so ask again",
+            examples=["secret"],
+        ),
+    ]
+    consent_url: Annotated[
+        str | None,
+        Field(
+            description="Where the officer's browser has to go: the remote service asks there for their"
+            " consent and sends them back here. For their eyes only, and only while the session is OPEN"
+        ),
+    ]
     key: str
     officer: str
     batch_digest: Annotated[
@@ -147,7 +165,10 @@ def sessions_router(desk: Desk) -> APIRouter:
         openapi_extra=body_schema(SecretBody, BODIES["secret"]),
     )
     async def secret(request: Request, session_id: str) -> SessionAnswer:
-        """It is also the officer's approval of every document of the session. Each session takes one."""
+        """It is also the officer's approval of every document of the session. Each session takes one.
+
+        None where ``asks_for`` is “consent” (CONSENT_NEEDED); that consent is the approval then.
+        """
         client = await run_in_threadpool(officer, request)
         body = await read_model(request, SecretBody)
         sealed = _decoded(body.sealed)
@@ -178,6 +199,8 @@ def _answer(session: Session) -> SessionAnswer:
         id=session.id,
         state=session.state,
         code=session.code,
+        asks_for=session.asks_for,
+        consent_url=session.consent_address,
         key=session.key_id,
         officer=session.officer_id,
         batch_digest=session.batch_digest,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from Crypto.Hash import SHA256
 from Crypto.PublicKey import ECC, RSA
@@ -127,6 +127,8 @@ class CscServer(ThreadingHTTPServer):
         self.token_seconds = self.sad_seconds = 3600
         self.pushed_requests = True
         self.oauth2: str | None = None
+        self.redirect_uri = REDIRECT_URI
+        self.owner_agrees = True
         self.released = threading.Event()
         self.tokens: dict[str, float] = {}
         self.sads: dict[str, Sad] = {}
@@ -138,15 +140,17 @@ class CscServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/csc/{name}{version}"
 
     def consent(self, address: str) -> dict[str, str]:
-        """What the owner's browser brings back after they have agreed at that address (section 8.4.2)."""
+        """What the owner's browser brings back after they have decided at that address (section 8.4.2)."""
         asked = dict(parse_qsl(urlsplit(address).query))
         if "request_uri" in asked:
             asked = self.pushed.pop(asked["request_uri"])
         assert asked["response_type"] == "code" and asked["scope"] == "credential"
-        assert asked["redirect_uri"] == REDIRECT_URI and asked["client_id"] == CLIENT_ID
+        assert asked["redirect_uri"] == self.redirect_uri and asked["client_id"] == CLIENT_ID
         listed = asked["hashes"] if "hashes" in asked else asked["hash"]
         hashes = [_standard(each) for each in listed.split(",")]
         sad = Sad(asked["credentialID"], hashes, int(asked["numSignatures"]), time.monotonic() + 300)
+        if not self.owner_agrees:
+            return {"error": "access_denied", "state": asked["state"]}
         code = secrets.token_urlsafe(16)
         self.codes[code] = asked, sad
         self.counts["consent"] += 1
@@ -315,6 +319,14 @@ class CscServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: CscServer
+
+    def do_GET(self) -> None:
+        """The page where the owner decides, which they do at once."""
+        if not urlsplit(self.path).path.endswith("/oauth2/authorize"):
+            self._send(404, {}, b"{}", slow=False)
+            return
+        brought = urlencode(self.server.consent(self.path))
+        self._send(302, {"Location": f"{self.server.redirect_uri}?{brought}"}, b"{}", slow=False)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -118,7 +118,7 @@ def test_a_credential_for_fewer_gets_them_in_portions(place: RemotePlace) -> Non
     key = place.key()
     assert len(key.sign_many([bytes([each]) for each in range(7)])) == 7
     assert place.server.counts["credentials/authorize"] == 3
-    with refused("KEY_CAPABILITY"):
+    with refused("KEY_TOO_MANY"):
         key.authorise(hashes(4), pin=PIN)
 
 
@@ -439,9 +439,17 @@ def test_an_owner_consents_in_a_browser(place: RemotePlace, pushed: bool) -> Non
     assert place.server.counts["consent"] == 1
 
 
+@pytest.mark.parametrize("path", ["/a b", "/\x1b[2J", "/é"])
+def test_an_address_that_cannot_be_shown_is_refused(place: RemotePlace, path: str) -> None:
+    place.credential.mode, place.server.pushed_requests = "oauth2code", False
+    place.server.oauth2 = place.server.url(place.version) + path
+    with refused("KEY_ANSWER"):
+        place.key(pin=False).ask_consent(hashes(1), redirect_uri=REDIRECT_URI)
+
+
 def test_a_consent_that_fits_no_address_is_refused(place: RemotePlace) -> None:
     place.credential.mode, place.server.pushed_requests = "oauth2code", False
-    with refused("KEY_CAPABILITY"):
+    with refused("KEY_TOO_MANY"):
         place.key(pin=False).ask_consent(hashes(500), redirect_uri=REDIRECT_URI)
     place.server.pushed_requests = True
     assert place.key(pin=False).ask_consent(hashes(500), redirect_uri=REDIRECT_URI).address

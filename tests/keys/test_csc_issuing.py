@@ -163,9 +163,12 @@ def test_a_key_that_its_owner_has_to_authorise_signs_nothing_alone(
 ) -> None:
     place.credential.asks_for = ("PIN", "OTP")
     office = reopened(empty_office, place, authority, pin=False)
-    office.request()
-    work(office)
-    check_nothing_issued(office, "KEY_AUTHORISATION")
+    accepted = office.request()
+    work(office, attempts=3)
+    waiting = office.state(accepted["id"])
+    assert (waiting["state"], waiting["waiting_for"]) == ("PREPARED", "SIGNING_SESSION")
+    assert not rows(office, tables.document_file)
+    assert not rows(office, tables.signature_intent)
     assert place.server.counts["credentials/authorize"] == 0
 
 

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -358,6 +360,16 @@ def test_superseding_by_a_new_document_and_by_an_issued_one(office: Office) -> N
     third = office.issue(office.sample(tempat_praktik="Klinik Ketiga", sip_ke=2), key="third")
     assert office.post(f"{second_path}/supersede", {**change, "successor": third["id"]}).status_code == 202
     assert office.state(new.json()["id"])["status"] == "superseded"
+
+
+def test_no_route_is_open_but_the_one_that_a_state_opens(office: Office) -> None:
+    """What the OpenAPI document leaves out has no key: only where a service sends a browser back to."""
+    described = set(office.client.get("/openapi.json").json()["paths"])
+    found = {getattr(each, "path", "") for each in iter_route_contexts(office.app.routes)}
+    assert "/api/v1/documents" in found
+    framework = {getattr(each, "path", "") for each in FastAPI().routes}
+    assert found - described - framework == {"/consent"}
+    assert office.client.get("/consent?code=a&state=b").status_code == 404
 
 
 def test_every_route_is_closed_to_others(office: Office) -> None:

@@ -205,6 +205,8 @@ def test_settings_lists_all_and_shows_no_secret(made: Path) -> None:
         ({"ABSAH_TSA_TIMEOUT": "soon"}, "ABSAH_TSA_TIMEOUT"),
         ({"ABSAH_PUBLIC_URL": "cek.example.org"}, "ABSAH_PUBLIC_URL"),
         ({"ABSAH_PUBLIC_URL": "https://cek.example.org/x"}, "ABSAH_PUBLIC_URL"),
+        ({"ABSAH_CONSENT_URL": "cek.example.org/consent"}, "ABSAH_CONSENT_URL"),
+        ({"ABSAH_CONSENT_URL": "https://cek.example.org/consent#x"}, "ABSAH_CONSENT_URL"),
     ],
     ids=str,
 )

@@ -20,6 +20,8 @@ SOURCES = [
     *(f"templates/{name}.py" for name in ("fields", "validity", "numbering", "photo", "catalogue")),
     "signer/routes/documents.py",
     "signer/routes/sessions.py",
+    *("signer/routes/consent.py", "signer/consents.py", "storage/consents.py"),
+    *("keys/csc.py", "keys/csc_authorisation.py", "keys/csc_service.py"),
     # And what the outcome of a document in a signing session can be.
     *("storage/sessions.py", "signer/sessions.py", "keys/bsre.py", "signer/foreign_signature.py"),
 ]
