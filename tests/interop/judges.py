@@ -34,7 +34,8 @@ def _program(name: str) -> str:
 class Judgement:
     """``accepted``: every signature and time-stamp is intact and nothing forbidden was changed.
 
-    ``levels`` and ``subindications`` are those that EU DSS tells, of each signature.
+    The rest is what EU DSS tells: ``levels`` and ``indications`` of each signature, ``subindications`` of
+    each time-stamp too, and where it found each change that it has no name for.
     """
 
     accepted: bool
@@ -42,7 +43,9 @@ class Judgement:
     signatures: int = 0
     document_timestamps: int = 0
     levels: tuple[str, ...] = ()
+    indications: tuple[str, ...] = ()
     subindications: tuple[str, ...] = ()
+    undefined_changes: frozenset[str] = frozenset()
 
 
 def judge_ours(files: Sequence[Path], root: Path) -> dict[Path, Judgement]:
@@ -126,7 +129,9 @@ def _of_dss(answer: dict) -> Judgement:  # type: ignore[type-arg]
         signatures,
         stamps,
         tuple(each["level"] for each in own),
+        tuple(each["indication"] for each in own),
         tuple(each["subindication"] for each in found),
+        frozenset(path for each in found for path in each.get("undefined_changes", ())),
     )
 
 
