@@ -23,9 +23,11 @@ from keys.software import PrivateKey, SoftwareKey
 from signer.revocation import Revocation, RevocationUnavailable
 from signer.sessions import Presence
 from signer.timestamp import TimestampUnavailable
+from signer.upload import StampPlace, UploadOrder, UploadTools, sign_upload
 from signer.worker import extend_next
 from storage import sessions, tables
 from storage.database import transaction
+from templates.stamp import Stamp
 from tests.command_line import absah
 from tests.faults.checking import check_consistency, let_time_pass
 from tests.interop.make import HERE
@@ -39,8 +41,10 @@ from tests.keys.serving import serving
 from tests.keys.softhsm import make_token
 from tests.keys.test_software import PASSPHRASE as FILE_PASSPHRASE
 from tests.keys.test_software import write_pkcs12
-from tests.office import Office, make_office, open_office
+from tests.office import SANDBOX, Office, make_office, open_office
 from tests.signer.test_two_slots import AGENCY, FIELDS, MORE, PAGE, REGENCY, TYPE
+from tests.signer.uploads import AT
+from verifier.trust.folder import read_trust
 
 SLOTS = ("penelaah", "pemeriksa", "kepala", "segel")
 """Roles of officers, in the order in which they sign: initials, two signatures, the seal."""
@@ -175,6 +179,16 @@ class Place:
             **self.environment,
         )  # fmt: skip
         out.rename(file)
+
+    def countersign(self, file: Path, key_id: str, stamp: Stamp | None) -> None:
+        """What that command does, without a process of its own: at level B-T."""
+        workshop = self.office.workshop
+        anchors = read_trust(self.office.settings.trust_folder, production=False).encoded()
+        tools = UploadTools(SANDBOX, anchors, workshop.timestamps, workshop.revocation)
+        key = workshop.keys.key(key_id)
+        assert isinstance(key, SoftwareKey)
+        order = UploadOrder(key, "PAdES-B-T", "Ahmad", "Mengetahui", "Contoh", AT, stamp, StampPlace())
+        sign_upload(tools, file, order, lambda digest: None)
 
     def file(self, document_id: str) -> bytes:
         content: bytes = self.office.get(f"/api/v1/documents/{document_id}/pdf", AGENCY).content

@@ -14,7 +14,7 @@ from tests.interop.judges import Judgement, judge_dss, pdfsig_verdicts
 from tests.keys.softhsm import installed, make_place
 from tests.services import missing
 from tests.signer.test_signature import judge_verapdf, rendered
-from tests.signer.uploads import ELSEWHERE
+from tests.signer.uploads import ELSEWHERE, STAMP
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ def issued(tmp_path_factory: pytest.TempPathFactory, pkcs11_module: Path | None)
             place.sign_upload(ours[name], "--key", "pkcs12-p256", *upload.options)
         for number, name in enumerate(ELSEWHERE):
             source = SAMPLE / "genuine" / f"{name}.pdf"
-            kind, options = (("plain", ()), ("stamped", ("--stamp", "auto")))[number % 2]
+            kind, stamp = (("plain", None), ("stamped", STAMP))[number % 2]
             path = foreign / f"{name}-{kind}.pdf"
             path.write_bytes(source.read_bytes())
-            place.sign_upload(path, "--key", "pkcs12-rsa2048", *options)
+            place.countersign(path, "pkcs12-rsa2048", stamp)
             others[path] = source
         place.check()
     roots = foreign / "roots.pem"
