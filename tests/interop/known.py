@@ -96,6 +96,7 @@ DSS_ACCEPTS_ATTACKS: dict[str, str] = {
     "repeated-key": "takes the value of a key named twice that was signed; other programs take the other",
     "join-with-annotation": "overlap is asked of annotations only, not of the page's text",
     "words-in-markup": "overlap is asked of annotations only, not of the page's text",
+    "outlines-in-markup": "overlap is asked of annotations only, not of the page's text",
     "look-beside-value": "a new appearance is form filling to it",
     "words-in-signature-field": "overlap is asked of annotations only, not of the page's text",
     "watermark": "any annotation is annotation to it",

@@ -4,6 +4,7 @@ import eu.europa.esig.dss.diagnostic.DiagnosticData;
 import eu.europa.esig.dss.diagnostic.PDFRevisionWrapper;
 import eu.europa.esig.dss.diagnostic.SignatureWrapper;
 import eu.europa.esig.dss.diagnostic.TimestampWrapper;
+import eu.europa.esig.dss.diagnostic.jaxb.XmlObjectModification;
 import eu.europa.esig.dss.enumerations.TimestampType;
 import eu.europa.esig.dss.model.FileDocument;
 import eu.europa.esig.dss.model.x509.CertificateToken;
@@ -101,11 +102,18 @@ final class Validator {
             parts.add("\"overlaps\": " + revision.getPdfAnnotationsOverlapConcernedPages().size());
             parts.add("\"visual_differences\": " + revision.getPdfVisualDifferenceConcernedPages().size());
             parts.add("\"page_differences\": " + revision.getPdfPageDifferenceConcernedPages().size());
-            parts.add("\"undefined_changes\": " + revision.getPdfUndefinedChanges().size());
+            parts.add("\"undefined_changes\": " + paths(revision.getPdfUndefinedChanges()));
             parts.add("\"fill_changes\": " + revision.getPdfSignatureOrFormFillChanges().size());
             parts.add("\"annotation_changes\": " + revision.getPdfAnnotationChanges().size());
         }
         return parts.toString();
+    }
+
+    /** Where each change was found, as keys and object numbers from the catalogue on. */
+    private static String paths(List<XmlObjectModification> changes) {
+        StringJoiner found = new StringJoiner(", ", "[", "]");
+        changes.forEach(change -> found.add(quoted(change.getValue())));
+        return found.toString();
     }
 
     static String quoted(String text) {
