@@ -81,6 +81,8 @@ def main() -> None:
     except InvalidRequest as error:
         click.echo(f"{error.code}: {error.message}", err=True)
         for problem in error.problems:
+            if (problem.code, problem.message) == (error.code, error.message):
+                continue  # one thing is wrong, and it has been said
             mark = " (an officer may confirm it)" if problem.overridable else ""
             # The request as a whole has the empty pointer (RFC 6901, 5), which says nothing to a person.
             place = f"{problem.pointer}: " if problem.pointer else ""

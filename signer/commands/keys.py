@@ -28,7 +28,7 @@ from signer.commands.setup import prepare
 from signer.key_rules import seen
 from signer.parts import open_register, read_trust
 from signer.settings import load_settings
-from storage import alarms, signing_keys, units
+from storage import alarms, signing_keys, units, uploads
 from storage.database import transaction
 from storage.signing_keys import EVERY_TYPE, EXPIRY_DAYS, Permission, RegisteredKey
 from storage.vocabulary import InvalidRequest
@@ -242,18 +242,22 @@ def activate(
     valid_from: datetime | None,
     valid_until: datetime | None,
 ) -> None:
-    """Let the key ID sign for an agency: all its types or some, from when until when."""
+    """Let the key ID sign for an agency: all its types or some, from when until when.
+
+    The type “upload” stands for files that were made elsewhere (absah sign).
+    """
     first = valid_from.date() if valid_from else _today()
     last = valid_until.date() if valid_until else None
     if last is not None and last < first:
         raise InvalidRequest("--until lies before --from; exchange them.", code="PERIOD")
     register = open_register(load_settings())
     with transaction(register.engine) as connection:
-        offered = units.get_unit(connection, agency_id).types
+        offered = (*units.get_unit(connection, agency_id).types, uploads.MODE)
     for each in types:
         if each not in offered:
             raise InvalidRequest(
-                f"--type {each}: {agency_id} does not issue it; it issues {', '.join(offered)}.", code="TYPE"
+                f"--type {each}: {agency_id} does not issue it; give one of {', '.join(offered)}.",
+                code="TYPE",
             )
     given = [Permission(agency_id, each, first, last) for each in types or (EVERY_TYPE,)]
     signing_keys.permit(register.engine, key_id, given)
