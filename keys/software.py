@@ -74,8 +74,9 @@ class SoftwareKey:
 
 def open_pkcs12(entry: Entry) -> SoftwareKey:
     """The key of a list's entry: ``pkcs12`` (a file), ``passphrase_file``, perhaps ``algorithm``."""
-    passphrase = secret(entry.content("passphrase_file"))
-    return _as_listed(load_pkcs12(entry.path("pkcs12"), passphrase, key_id=entry.key_id), entry)
+    path, passphrase = entry.path("pkcs12"), secret(entry.content("passphrase_file"))
+    algorithm = _only_algorithm_left(entry)
+    return _as_listed(load_pkcs12(path, passphrase, key_id=entry.key_id), algorithm)
 
 
 def open_pem(entry: Entry) -> SoftwareKey:
@@ -83,8 +84,9 @@ def open_pem(entry: Entry) -> SoftwareKey:
     ``passphrase_file`` if the file is encrypted.
     """
     passphrase = secret(entry.content("passphrase_file")) if "passphrase_file" in entry else None
-    loaded = load_pem(entry.path("pem"), entry.path("chain"), passphrase, key_id=entry.key_id)
-    return _as_listed(loaded, entry)
+    path, chain = entry.path("pem"), entry.path("chain")
+    algorithm = _only_algorithm_left(entry)
+    return _as_listed(load_pem(path, chain, passphrase, key_id=entry.key_id), algorithm)
 
 
 def load_pkcs12(path: Path, passphrase: bytes, *, key_id: str, at: datetime | None = None) -> SoftwareKey:
@@ -203,22 +205,33 @@ def check_usable(
     key_id: str, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...], at: datetime
 ) -> None:
     """As `usable`, where there is no key yet."""
-    _check_certificates((certificate, *chain))
+    try:
+        _check_certificates((certificate, *chain))
+    except KeyRefused as problem:
+        raise KeyRefused(f"Key “{key_id}” must not sign: {problem.message}", code=problem.code) from problem
     if at < certificate.not_valid_before_utc:
         raise KeyRefused(
-            f"The certificate of {key_id} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}.",
+            f"The certificate of key “{key_id}” is not valid before"
+            f" {certificate.not_valid_before_utc:%Y-%m-%d}; start again then, or list another one.",
             code="KEY_NOT_YET_VALID",
         )
     if at > certificate.not_valid_after_utc:
         raise KeyRefused(
-            f"The certificate of key {key_id} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; "
-            "configure its successor.",
+            f"The certificate of key “{key_id}” expired on {certificate.not_valid_after_utc:%Y-%m-%d};"
+            " configure its successor.",
             code="KEY_EXPIRED",
         )
 
 
-def _as_listed(key: SoftwareKey, entry: Entry) -> SoftwareKey:
-    algorithm = fitting_algorithm(key.id, key.certificate, entry.text_or_none("algorithm"))
+def _only_algorithm_left(entry: Entry) -> str | None:
+    """The last entry. One that is misspelt is told before what its absence does to the file."""
+    algorithm = entry.text_or_none("algorithm")
+    entry.finish()
+    return algorithm
+
+
+def _as_listed(key: SoftwareKey, wanted: str | None) -> SoftwareKey:
+    algorithm = fitting_algorithm(key.id, key.certificate, wanted)
     return replace(key, pss=algorithm == RSA_PSS_SHA256)
 
 
@@ -232,7 +245,9 @@ def _checked(
     development: bool = False,
 ) -> SoftwareKey:
     if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise KeyRefused("Only P-256 and RSA keys sign documents.", code="KEY_ALGORITHM")
+        raise KeyRefused(
+            f"Key “{key_id}” must not sign: only P-256 and RSA keys sign documents.", code="KEY_ALGORITHM"
+        )
     if private.public_key() != certificate.public_key():
         raise KeyRefused(f"The private key {key_id} does not belong to its certificate.", code="KEY_MISMATCH")
     key = SoftwareKey(key_id, certificate, ordered_chain(certificate, others), private, development)
@@ -253,11 +268,11 @@ def _check_strength(certificate: x509.Certificate) -> None:
     if isinstance(public, rsa.RSAPublicKey):
         if public.key_size < MINIMUM_RSA_BITS:
             raise KeyRefused(
-                f"An RSA key of {public.key_size} bits is too short; {MINIMUM_RSA_BITS} is the least.",
+                f"an RSA key of {public.key_size} bits is too short; make one of {MINIMUM_RSA_BITS} or more.",
                 code="KEY_WEAK",
             )
     elif not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
-        raise KeyRefused("Only P-256 and RSA keys sign documents.", code="KEY_ALGORITHM")
+        raise KeyRefused("only P-256 and RSA keys sign documents; make another one.", code="KEY_ALGORITHM")
 
 
 def _check_usage(certificate: x509.Certificate) -> None:
@@ -265,9 +280,16 @@ def _check_usage(certificate: x509.Certificate) -> None:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound as problem:
-        raise KeyRefused("The certificate does not say what its key is for.", code="KEY_USAGE") from problem
+        raise KeyRefused(
+            "its certificate does not say what it is for; ask its authority for one for signing documents.",
+            code="KEY_USAGE",
+        ) from problem
     if not (usage.digital_signature or usage.content_commitment):
-        raise KeyRefused("The certificate's key is not made for signing documents.", code="KEY_USAGE")
+        raise KeyRefused(
+            "its certificate is not made for signing documents (neither digitalSignature nor nonRepudiation);"
+            " ask its authority for one that is.",
+            code="KEY_USAGE",
+        )
 
 
 def _check_chain(path: tuple[x509.Certificate, ...]) -> None:
@@ -276,14 +298,17 @@ def _check_chain(path: tuple[x509.Certificate, ...]) -> None:
     for certificate in (own, *(each for each in above if each.issuer != each.subject)):
         if isinstance(certificate.signature_hash_algorithm, _OUTDATED_HASHES):
             raise KeyRefused(
-                "The certificate or its issuer is signed with an outdated hash.", code="CERTIFICATE_WEAK"
+                "its certificate or one above it is signed with an outdated hash"
+                " (SHA-1 or older); ask its authority for one with SHA-256.",
+                code="CERTIFICATE_WEAK",
             )
     for certificate, issuer in itertools.pairwise(path):
         try:
             certificate.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as problem:
             raise KeyRefused(
-                "The chain beside the certificate does not lead upwards.", code="KEY_CHAIN"
+                "the certificates above its own did not issue it; list those of its authority.",
+                code="KEY_CHAIN",
             ) from problem
 
 

@@ -25,7 +25,7 @@ _COMMANDS = {
     # The public side's command knows nothing of this one.
     "verify": ("verifier.cli:verify", "Check signed PDFs, also ones that we never issued."),
     "trust": ("verifier.commands.trust:trust", "Whom this installation trusts: roots and trusted lists."),
-    "keys": ("signer.commands.keys:keys", "The roots that vouch for our signatures."),
+    "keys": ("signer.commands.keys:keys", "Signing keys: make, certify, permit, rotate and retire them."),
     "agencies": ("signer.commands.operate:agencies", "Add and list agencies and their officers."),
     "api-keys": ("signer.commands.operate:api_keys", "Create and revoke keys of the API."),
     "sign-batch": (
@@ -81,6 +81,8 @@ def main() -> None:
     except InvalidRequest as error:
         click.echo(f"{error.code}: {error.message}", err=True)
         for problem in error.problems:
+            if (problem.code, problem.message) == (error.code, error.message):
+                continue  # one thing is wrong, and it has been said
             mark = " (an officer may confirm it)" if problem.overridable else ""
             # The request as a whole has the empty pointer (RFC 6901, 5), which says nothing to a person.
             place = f"{problem.pointer}: " if problem.pointer else ""

@@ -57,9 +57,16 @@ class NoRevocationSource(AbsahError):
 
 
 class CertificateRevoked(AbsahError):
-    """A certificate that our signatures need was revoked; nothing more is signed with it."""
+    """A certificate that our signatures need was revoked; nothing more is signed with it.
+
+    ``certificate`` is that one, in DER.
+    """
 
     code = "CERTIFICATE_REVOKED"
+
+    def __init__(self, message: str, certificate: bytes) -> None:
+        super().__init__(message)
+        self.certificate = certificate
 
 
 class Revocation:
@@ -239,7 +246,8 @@ def _refuse_revoked(told: Answer) -> None:
     if told.revoked_at is not None:
         since = datetime.fromtimestamp(told.revoked_at / 1000, UTC)
         raise CertificateRevoked(
-            f"A certificate that the signature needs was revoked on {since:%Y-%m-%d}; configure another key."
+            f"A certificate that the signature needs was revoked on {since:%Y-%m-%d}; configure another key.",
+            told.certificate,
         )
 
 

@@ -25,7 +25,7 @@ from signer.preservation import extend
 from signer.revocation import CertificateRevoked
 from signer.staging import sweep_staging
 from signer.timestamp import TimestampRefused
-from storage import alarms, audit, preservation, queue
+from storage import alarms, audit, preservation, queue, signing_keys
 from storage.database import transaction
 from storage.queue import Claim, FenceLost
 from storage.reading import read_document
@@ -115,10 +115,12 @@ def refresh_revocation(workshop: Workshop) -> None:
     try:
         workshop.revocation.refresh()
     except CertificateRevoked as error:
-        log.error("certificate.revoked", code=error.code)
-        alarms.sound(
-            workshop.register.engine, alarms.CERTIFICATE_REVOKED, "one that signatures need", error.code
-        )
+        engine = workshop.register.engine
+        whose = [each.id for each in signing_keys.registered(engine) if each.certificate == error.certificate]
+        log.error("certificate.revoked", code=error.code, keys=whose)
+        # Else an authority's, or that of a time-stamp: whatever is signed needs it.
+        for subject in whose or ["one that signatures need"]:
+            alarms.sound(engine, alarms.CERTIFICATE_REVOKED, subject, error.code)
 
 
 def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], hands: int) -> None:

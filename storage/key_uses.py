@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from storage.tables import signature, signature_intent
+from storage import uploads
+from storage.tables import audit_event, document, signature, signature_intent
+
+_UPLOAD = "upload"
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,16 @@ class Kept:
 
 
 def key_uses(connection: Connection) -> list[KeyUse]:
-    """Every key that was ever to be used, by id."""
+    """Every key that was ever to be used, by id: for documents, and for files that were made elsewhere."""
     intents = dict[str, int]()
     contents = dict[str, set[tuple[str, int, str]]]()
-    for row in connection.execute(select(signature_intent)):
+    for row in connection.execute(select(signature_intent).where(_of_the_cycle())):
         intents[row.key_id] = intents.get(row.key_id, 0) + 1
         contents.setdefault(row.key_id, set()).add((row.document_id, row.ordinal, row.digest))
+    intended, made = _uploads(connection)
+    for key_id, digest in intended:
+        intents[key_id] = intents.get(key_id, 0) + 1
+        contents.setdefault(key_id, set()).add((_UPLOAD, 0, digest))
     signed = {
         (row.document_id, row.ordinal, row.digest): row.key_id
         for row in connection.execute(
@@ -52,6 +60,7 @@ def key_uses(connection: Connection) -> list[KeyUse]:
             ).where(signature.c.cms.is_not(None))
         )
     }
+    signed.update({(_UPLOAD, 0, digest): key_id for key_id, digest in intended if digest in made})
     counted = dict[str, int]()
     for key_id in signed.values():
         counted[key_id] = counted.get(key_id, 0) + 1
@@ -83,6 +92,40 @@ def mistaken(connection: Connection) -> Iterator[str]:
             yield f"{_name(row)} was made without a recorded intention."
         elif row.key_id not in keys:
             yield f"{_name(row)} was intended with another key than “{row.key_id}”."
+
+    files, made = _uploads(connection)
+    for digest in sorted(made - {digest for _, digest in files}):
+        yield f"A file of others was signed without a recorded intention; what was signed is {digest}."
+
+
+def _of_the_cycle() -> Any:
+    """Not of a file that was made elsewhere: the audit trail holds all of those, registered or not."""
+    return ~(
+        select(document.c.id)
+        .where(
+            document.c.agency_id == signature_intent.c.agency_id,
+            document.c.id == signature_intent.c.document_id,
+            document.c.mode == uploads.MODE,
+        )
+        .exists()
+    )
+
+
+def _uploads(connection: Connection) -> tuple[list[tuple[str, str]], set[str]]:
+    """Of files that were made elsewhere: key and digest of each intention, and the digests of signed ones."""
+    intended, made = [], set()
+    rows = connection.scalars(
+        select(audit_event.c.canonical).where(
+            audit_event.c.canonical.like('%"action":"key.intent"%"actor":"command-line"%')
+            | audit_event.c.canonical.like('%"action":"upload.signed"%')
+        )
+    )
+    for told in map(json.loads, rows):
+        if told["action"] == "upload.signed":
+            made.add(told["subject"])
+        else:
+            intended.append((told["key"], told["subject"]))
+    return intended, made
 
 
 def _name(row: Any) -> str:

@@ -27,12 +27,20 @@ from storage import audit
 from storage.database import transaction
 from storage.register import Register
 from storage.rows import awaits_approval, awaits_session
-from storage.tables import document, now_ms, signature
+from storage.tables import document, now_ms, officer, signature
 from storage.vocabulary import AbsahError, DocumentState
 
 LEASE_MS = 90_000
 MAX_ATTEMPTS = 10
 _BACKOFF_MS = (1_000, 2_000, 5_000, 10_000, 30_000, 60_000)
+
+# What stops a document because of the key it was to be signed with, which its officer may have changed since.
+_OF_THE_KEY = frozenset(
+    {
+        "CERTIFICATE_REVOKED", "KEY_EXPIRED", "KEY_RETIRED", "KEY_NOT_ACTIVE", "KEY_NOT_PERMITTED",
+        "KEY_DISABLED", "UNKNOWN_KEY",
+    }
+)  # fmt: skip
 
 _UNFINISHED = (
     DocumentState.ALLOCATED,
@@ -209,7 +217,8 @@ def unblock(
 ) -> bool:
     """Let a blocked document go on from the state it stopped in; False when it is not blocked.
 
-    ``template_hash`` is that of the template with which it goes on, where that is another one now.
+    ``template_hash`` is that of the template with which it goes on, where that is another one now. What
+    stopped because of its key goes on with the key that its officer has now; the frozen bytes stay.
     """
     with transaction(register.engine) as connection:
         where = and_(
@@ -233,6 +242,8 @@ def unblock(
                 )
                 .values(asked_at=None, reply_sha256=None)
             )
+        if code in _OF_THE_KEY:
+            _take_keys_of_today(connection, agency_id, document_id)
         template: dict[str, Any] = {} if template_hash is None else {"template_hash": template_hash}
         connection.execute(
             update(document)
@@ -243,6 +254,36 @@ def unblock(
         )
         audit.record(connection, agency_id, "operator", "document.unblocked", document_id, **template)
         return True
+
+
+def _take_keys_of_today(connection: Connection, agency_id: str, document_id: str) -> None:
+    """Let the slots that nobody was asked to sign yet be signed with their officers' keys of today."""
+    theirs = select(
+        signature.c.ordinal, signature.c.key_id.label("old"), officer.c.key_id.label("new")
+    ).where(
+        signature.c.agency_id == agency_id,
+        signature.c.document_id == document_id,
+        signature.c.cms.is_(None),
+        signature.c.asked_at.is_(None),
+        signature.c.reply_sha256.is_(None),
+        officer.c.agency_id == agency_id,
+        officer.c.id == signature.c.officer_id,
+        officer.c.key_id != signature.c.key_id,
+    )
+    for slot in connection.execute(theirs).all():
+        connection.execute(
+            update(signature)
+            .where(
+                signature.c.agency_id == agency_id,
+                signature.c.document_id == document_id,
+                signature.c.ordinal == slot.ordinal,
+            )
+            .values(key_id=slot.new)
+        )
+        audit.record(
+            connection, agency_id, "operator", "document.key_changed", document_id,
+            slot=slot.ordinal, old=slot.old, new=slot.new,
+        )  # fmt: skip
 
 
 def _claimable(*, ignore_backoff: bool, attended: bool = False) -> ColumnElement[bool]:

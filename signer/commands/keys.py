@@ -28,7 +28,7 @@ from signer.commands.setup import prepare
 from signer.key_rules import seen
 from signer.parts import open_register, read_trust
 from signer.settings import load_settings
-from storage import alarms, signing_keys, units
+from storage import alarms, signing_keys, units, uploads
 from storage.database import transaction
 from storage.signing_keys import EVERY_TYPE, EXPIRY_DAYS, Permission, RegisteredKey
 from storage.vocabulary import InvalidRequest
@@ -67,12 +67,12 @@ def list_keys() -> None:
         return
     revoked = {each.subject for each in alarms.standing(register.engine) if each.kind == "certificate"}
     for key in found:
-        _print_key(key, datetime.now(UTC))
-    if revoked:
+        _print_key(key, datetime.now(UTC), revoked=key.id in revoked)
+    if revoked - {key.id for key in found}:
         click.echo(click.style("A certificate was revoked: absah alarms", fg="red"))
 
 
-def _print_key(key: RegisteredKey, now: datetime) -> None:
+def _print_key(key: RegisteredKey, now: datetime, *, revoked: bool) -> None:
     certificate = x509.load_der_x509_certificate(key.certificate)
     state = "development" if key.development else key.state
     click.echo(f"{click.style(key.id, bold=True)}  {state}  used {key.uses} times")
@@ -80,7 +80,9 @@ def _print_key(key: RegisteredKey, now: datetime) -> None:
     ends = certificate.not_valid_after_utc
     left = (ends - now).days
     until = f"  valid {certificate.not_valid_before_utc:%Y-%m-%d} to {ends:%Y-%m-%d}"
-    if left < 0:
+    if revoked:
+        until += click.style("; revoked, see: absah alarms", fg="red")
+    elif left < 0:
         until += click.style("; has expired", fg="red")
     elif left <= EXPIRY_DAYS[-1]:
         until += click.style(f"; {left} days left, configure its successor now", fg="red")
@@ -168,7 +170,7 @@ def csr(
         name = x509.Name.from_rfc4514_string(subject)
     except ValueError as error:
         raise InvalidRequest(
-            f"--subject is no name ({error}); write it as in CN=Nama Pejabat,O=Dinas,C=ID.", code="SUBJECT"
+            "--subject is no name; write it as in CN=Nama Pejabat,O=Dinas,C=ID.", code="SUBJECT"
         ) from error
     click.echo(certificate_request(pair, name).decode(), nl=False)
 
@@ -198,6 +200,7 @@ def import_certificate(
     It is checked: it belongs to the key, may sign documents, is valid and leads upwards. Then it is written
     beside the key, and the entry for the key list is printed.
     """
+    register = open_register(load_settings())
     pair = _pair(key_id, key_file, passphrase_file, module, token, pin_file, label)
     given = read_certificates(certificate)
     public = [
@@ -208,20 +211,21 @@ def import_certificate(
     own = given[public.index(pair.public)]
     chain = ordered_chain(own, [each for each in given if each != own])
     check_usable(key_id, own, chain, datetime.now(UTC))
-    target = folder / f"{key_id}.chain.pem"
+    target = folder.resolve() / f"{key_id}.chain.pem"
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in (own, *chain)))
-    register = open_register(load_settings())
     signing_keys.note(register.engine, seen(key_id, own, "nothing", development=False))
     click.echo(f'certificate  {target}\n\nThe entry for ABSAH_KEYS_FILE:\n\n[[key]]\nid = "{key_id}"')
     if module is not None:
         click.echo(
-            f'pkcs11 = "{module}"\ntoken = "{token}"\npin_file = "{pin_file}"\nlabel = "{label or key_id}"'
+            f'pkcs11 = "{module}"\ntoken = "{token}"\npin_file = "{_absolute(pin_file)}"'
+            f'\nlabel = "{label or key_id}"'
         )
         click.echo(f'certificate = "{target}"')
     else:
-        click.echo(f'pem = "{key_file}"\nchain = "{target}"')
+        click.echo(f'pem = "{_absolute(key_file)}"\nchain = "{target}"')
         if passphrase_file is not None:
-            click.echo(f'passphrase_file = "{passphrase_file}"')
+            click.echo(f'passphrase_file = "{_absolute(passphrase_file)}"')
     click.echo(f"\nThen: absah keys activate {key_id} --agency AGENCY")
 
 
@@ -238,18 +242,22 @@ def activate(
     valid_from: datetime | None,
     valid_until: datetime | None,
 ) -> None:
-    """Let the key ID sign for an agency: all its types or some, from when until when."""
+    """Let the key ID sign for an agency: all its types or some, from when until when.
+
+    The type “upload” stands for files that were made elsewhere (absah sign).
+    """
     first = valid_from.date() if valid_from else _today()
     last = valid_until.date() if valid_until else None
     if last is not None and last < first:
         raise InvalidRequest("--until lies before --from; exchange them.", code="PERIOD")
     register = open_register(load_settings())
     with transaction(register.engine) as connection:
-        offered = units.get_unit(connection, agency_id).types
+        offered = (*units.get_unit(connection, agency_id).types, uploads.MODE)
     for each in types:
         if each not in offered:
             raise InvalidRequest(
-                f"--type {each}: {agency_id} does not issue it; it issues {', '.join(offered)}.", code="TYPE"
+                f"--type {each}: {agency_id} does not issue it; give one of {', '.join(offered)}.",
+                code="TYPE",
             )
     given = [Permission(agency_id, each, first, last) for each in types or (EVERY_TYPE,)]
     signing_keys.permit(register.engine, key_id, given)
@@ -263,7 +271,8 @@ def activate(
 def rotate(old: str, new_key: str, on_day: datetime | None) -> None:
     """Let the key NEW take the place of OLD: the same permissions, and the same officers.
 
-    What was requested before is still signed with OLD; retire it once nothing waits for it.
+    What was requested before is still signed with OLD; retire it once nothing waits for it. What stands
+    blocked because OLD must not sign goes on with NEW: absah unblock
     """
     on = on_day.date() if on_day else _today()
     register = open_register(load_settings())
@@ -280,7 +289,9 @@ def retire(key_id: str) -> None:
     click.echo(f"{key_id} is retired.")
     if waiting:
         click.echo(
-            f"Documents that still wait for it: {waiting}. They will be blocked (KEY_RETIRED).", err=True
+            f"Documents that still wait for it: {waiting}. They will be blocked (KEY_RETIRED); with a"
+            " successor (absah keys rotate) they go on by: absah unblock",
+            err=True,
         )
 
 
@@ -312,6 +323,11 @@ def _pair(
         raise InvalidRequest("Name the key: --key FILE, or --module with --token.", code="OPTIONS")
     passphrase = passphrase_file.read_bytes().rstrip(b"\r\n") if passphrase_file is not None else None
     return software_pair(key_file, passphrase)
+
+
+def _absolute(path: Path | None) -> str:
+    """Of the list's own folder nothing is known here, and relative paths in it start there."""
+    return str(path.resolve()) if path is not None else ""
 
 
 def _today() -> date:

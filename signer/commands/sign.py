@@ -18,6 +18,7 @@ import click
 from cryptography.x509.oid import NameOID
 
 from keys.provider import AnyKey, KeyRefused, SigningKey
+from signer import key_rules
 from signer.commands.arguments import PlainText
 from signer.commands.data import public_url
 from signer.commands.setup import prepare
@@ -124,6 +125,10 @@ def sign(
     key = _raw(workshop.keys.key(chosen))
     name, office = _names(key, officer)
     at = datetime.now(UTC).replace(microsecond=0)
+    key_rules.require(
+        workshop.register.engine, key, agency.id, uploads.MODE, day_in(agency.zone, at),
+        development=settings.development,
+    )  # fmt: skip
     order = UploadOrder(
         key=key,
         level=f"PAdES-{level}",

@@ -27,6 +27,7 @@ from tests.office import Office, make_office, open_office
 
 KEY = "kepala-dpmptsp-contoh"
 AGENCY = "dpmptsp-contoh"
+GIVEN = Path(__file__).parents[2] / "docs" / "examples" / "surat-izin-praktik-dokter.pdf"
 SUBJECT = "CN=Ratna Kusumawardhani,O=DPMPTSP,C=ID"
 
 
@@ -89,6 +90,13 @@ def test_from_a_new_key_to_a_signed_document(
     assert "signs nothing in production" in absah(data, "keys", "list").stdout
 
     absah(data, "keys", "activate", KEY, "--agency", AGENCY, "--type", "sip-dokter")
+    set_to = {"ABSAH_KEYS_FILE": str(folder / "keys.toml")}
+    order = ("sign", str(GIVEN), "-o", str(tmp_path / "ttd.pdf"), "--agency", AGENCY)
+    refused = absah(data, *order, code=1, **set_to).stderr
+    assert refused.startswith("KEY_NOT_PERMITTED: ")
+    assert not (tmp_path / "ttd.pdf").exists()
+    absah(data, "keys", "activate", KEY, "--agency", AGENCY, "--type", "upload")
+    absah(data, *order, **set_to)
     listed = absah(data, "keys", "list").stdout
     assert f"signs sip-dokter for {AGENCY}" in listed
     assert "CN=Ratna Kusumawardhani" in listed
@@ -99,7 +107,7 @@ def test_from_a_new_key_to_a_signed_document(
         absah(data, "issue", "sip-dokter", str(sample), "--agency", AGENCY, "-o", str(out), **set_to)
     assert "used 1 times" in absah(data, "keys", "list").stdout
     audited = absah(data, "audit", "keys").stdout
-    assert f"{KEY}\tintentions 1\tcontents 1\tsignatures 1\tunanswered 0" in audited
+    assert f"{KEY}\tintentions 2\tcontents 2\tsignatures 2\tunanswered 0" in audited
     assert "agree" in absah(data, "audit").stdout
 
 
@@ -224,6 +232,25 @@ def test_a_certificate_that_ends_soon_is_told_of(data: Path, made: Office) -> No
     assert "5 days left, configure its successor now" in listed
     signing_keys.retire(engine, "habis")
     assert "habis" not in signing_keys.expiring(engine)
+
+
+def test_files_made_elsewhere_are_counted(data: Path, made: Office, tmp_path: Path) -> None:
+    office = opened(data, made)
+    engine, out = office.workshop.register.engine, tmp_path / "ttd.pdf"
+    order = ("sign", str(GIVEN), "-o", str(out), "--agency", AGENCY, "--key", KEY)
+    absah(data, *order)
+    absah(data, *order, "--stamp", "auto", "--number", "400/1", "--title", "Surat Tugas")
+    assert (
+        f"{KEY}\tintentions 2\tcontents 2\tsignatures 2\tunanswered 0" in absah(data, "audit", "keys").stdout
+    )
+    with transaction(engine) as connection:
+        connection.execute(
+            update(tables.audit_event)
+            .where(tables.audit_event.c.canonical.like('%"key.intent"%'))
+            .values(canonical='{"action":"lost"}')
+        )
+    found = absah(data, "audit", "keys", code=1).stdout
+    assert found.count("A file of others was signed without a recorded intention") == 2
 
 
 def test_a_signature_that_nobody_intended_is_found(data: Path, made: Office) -> None:

@@ -56,6 +56,9 @@ def test_a_pem_key_may_have_a_passphrase(folder: Path) -> None:
     write_pem(folder, private, [certificate(private, issuer=authority)], BestAvailableEncryption(PASSPHRASE))
     with refused("KEY_PASSPHRASE"):
         opened(folder, f'[[key]]\nid = "b"\n{PEM}')
+    # Not that the file needs a passphrase, which the list means to name.
+    with pytest.raises(Misconfigured, match="unknown entry “pasphrase_file”"):
+        opened(folder, f'[[key]]\nid = "b"\npasphrase_file = "kadis.passphrase"\n{PEM}')
     key = opened(folder, f'[[key]]\nid = "b"\npassphrase_file = "kadis.passphrase"\n{PEM}').key("b")
     assert key.id == "b"
     (folder / "kadis.passphrase").write_text("salah-ketik")

@@ -135,8 +135,9 @@ def test_another_curve_is_refused(tmp_path: Path, authority: SoftwareKey) -> Non
 def test_a_key_without_signing_usage_is_refused(tmp_path: Path, authority: SoftwareKey) -> None:
     private = p256()
     own = certificate(private, issuer=authority, usage=("key_agreement",))
-    with refused("KEY_USAGE"):
-        load_pem(*write_pem(tmp_path, private, [own]), None, key_id="k")
+    with refused("KEY_USAGE") as caught:
+        load_pem(*write_pem(tmp_path, private, [own]), None, key_id="kadis")
+    assert "“kadis”" in caught.value.message, "a list holds several"
 
 
 def test_non_repudiation_alone_is_enough(tmp_path: Path, authority: SoftwareKey) -> None:

@@ -14,14 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select, update
 
 from keys.development import DevelopmentKeyRing
+from signer import key_audit
 from signer.app import readiness
 from signer.levels import Link, ValidationData
 from signer.preservation import extend
 from signer.revocation import Revocation, RevocationUnavailable
 from signer.timestamp import TimestampUnavailable, Token
 from signer.worker import extend_next, refresh_revocation
-from storage import alarms, preservation, queue, tables
+from storage import alarms, preservation, queue, signing_keys, tables
 from storage.database import transaction
+from storage.signing_keys import EVERY_TYPE, Permission
 from storage.vocabulary import Unavailable
 from tests.faults.checking import let_time_pass, rows
 from tests.office import Office, make_office
@@ -277,10 +279,34 @@ def test_a_revoked_certificate_stops_issuing_and_readiness_says_so(office: Offic
     assert (state["state"], state["state_reason"]) == ("BLOCKED", "CERTIFICATE_REVOKED@PREPARED")
     assert len(rows(office, tables.signature_intent)) == 1, "the key was not used"
     standing = alarms.standing(office.workshop.register.engine)
-    assert [(each.kind, each.code) for each in standing] == [("certificate", "CERTIFICATE_REVOKED")] * 2
-    assert "kepala-dpmptsp-contoh" in {each.subject for each in standing}
+    assert [(each.kind, each.subject, each.code) for each in standing] == [
+        ("certificate", "kepala-dpmptsp-contoh", "CERTIFICATE_REVOKED")
+    ]
     with pytest.raises(Unavailable, check=lambda problem: problem.code == "CERTIFICATE_REVOKED"):
         readiness(office.desk, office.workshop.archive)["signing"]()
+    goes_on_with_another_key(office, accepted["id"])
+
+
+def goes_on_with_another_key(office: Office, document_id: str) -> None:
+    engine, old, new = office.workshop.register.engine, "kepala-dpmptsp-contoh", "kepala-dpmptsp-teladan"
+    frozen = rows(office, tables.signature)
+    assert queue.unblock(office.desk.register, "dpmptsp-contoh", document_id)
+    office.work()
+    assert office.state(document_id)["state"] == "BLOCKED", "its officer has no other key yet"
+    today = datetime.now(UTC).date()
+    signing_keys.permit(engine, old, [Permission("dpmptsp-contoh", EVERY_TYPE, today, None)])
+    signing_keys.rotate(engine, old, new, today, today - timedelta(days=1))
+    signing_keys.retire(engine, old)
+    assert queue.unblock(office.desk.register, "dpmptsp-contoh", document_id)
+    office.work()
+    assert office.state(document_id)["state"] == "ISSUED"
+    for before, after in zip(frozen, rows(office, tables.signature), strict=True):
+        changed = before["document_id"] == document_id
+        assert (before["key_id"], after["key_id"]) == (old, new if changed else old)
+        assert before["frozen_sha256"] == after["frozen_sha256"], "what was frozen stays"
+    assert any("document.key_changed" in each["canonical"] for each in rows(office, tables.audit_event))
+    with transaction(engine) as connection:
+        assert list(key_audit.discrepancies(connection)) == []
 
 
 def test_an_alarm_stands_until_it_is_cleared(office: Office) -> None:

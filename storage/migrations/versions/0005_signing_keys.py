@@ -34,3 +34,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["agency_id"], ["unit.id"], name=op.f("fk_key_permission_agency_id")),
         sa.PrimaryKeyConstraint("agency_id", "key_id", "type", name=op.f("pk_key_permission")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("GRANT SELECT, INSERT, UPDATE ON signing_key, key_permission TO absah_signer")
