@@ -13,6 +13,7 @@ from signer.parts import open_register
 from signer.settings import load_settings
 from storage import alarms as standing_alarms
 from storage import preservation
+from storage.database import database_time, transaction
 from storage.vocabulary import InvalidRequest
 
 _WHAT = {"raise": "to the promised level", "renew": "time-stamp renewed"}
@@ -51,9 +52,11 @@ def renew(dry_run: bool, until: datetime | None) -> None:
     workshop = open_workshop(settings, development_transport(settings))
     due = _count(preservation.planned(workshop.register, limit), only_due=limit is None)
     done, failed = 0, set[str]()
+    with transaction(workshop.register.engine) as connection:
+        began = datetime.fromtimestamp(database_time(connection) / 1000, UTC)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Renewing", total=due)
-        while (extended := extend_next(workshop, limit)) is not None:
+        while (extended := extend_next(workshop, limit, began)) is not None:
             if extended.error is None:
                 done += 1
             elif extended.document_id in failed:
