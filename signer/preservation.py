@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # Before the certificate of the last time-stamp's authority ends: time enough for an outage of months.
 _MARGIN = timedelta(days=180)
+_LEAST_PAUSE = timedelta(days=1)
 
 
 def gather(
@@ -102,13 +103,22 @@ def is_below(level: str, promised: str) -> bool:
 def when_due(pdf: bytes, promised: str, level: str) -> datetime | None:
     """When a file of that level has to be extended: at once where less than promised was reached.
 
-    Otherwise before the certificate of the authority that stamped it last ends; never where no proof is kept.
+    Otherwise before the certificate of the authority that stamped it last ends; never if no proof is kept.
     """
     if is_below(level, promised):
         return datetime.now(UTC)
     if is_below(promised, "PAdES-B-LT"):
         return None
-    return proof_ends(signed_data_of(pdf)) - _MARGIN
+    return renewal_day(proof_ends(signed_data_of(pdf)), datetime.now(UTC))
+
+
+def renewal_day(ends: datetime, now: datetime) -> datetime:
+    """When to renew what is proven until ``ends``: half a year before it.
+
+    Where that is past already, halfway to the end: as long as the same authority stamps, a renewal at once
+    would gain nothing, and be due again as soon as it is made.
+    """
+    return max(ends - _MARGIN, now + max((ends - now) / 2, _LEAST_PAUSE))
 
 
 def extend(workshop: Workshop, held: Claim) -> None:

@@ -84,9 +84,14 @@ class Extended:
     error: AbsahError | None = None
 
 
-def extend_next(workshop: Workshop, until: datetime | None = None) -> Extended | None:
-    """Raise or renew the file that has been due longest, or is due by ``until``; None when none is."""
-    claim = preservation.claim_next(workshop.register, until)
+def extend_next(
+    workshop: Workshop, until: datetime | None = None, since: datetime | None = None
+) -> Extended | None:
+    """Raise or renew the file that has been due longest, or is due by ``until``; None when none is.
+
+    What was renewed ``since`` a moment is passed over.
+    """
+    claim = preservation.claim_next(workshop.register, until, since)
     if claim is None:
         return None
     bound = log.bind(document=claim.document_id, fence=claim.fence)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, insert, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, exists, insert, literal, select, update
 
 from storage import audit
 from storage.database import database_time, transaction
@@ -95,8 +95,14 @@ def schedule(register: Register, held: Claim, extend_at: datetime | None) -> Non
         _hold(connection, held, extend_at=None if extend_at is None else _ms(extend_at))
 
 
-def claim_next(register: Register, until: datetime | None = None) -> Claim | None:
-    """Claim an issued document whose file is due now, or until then (work ahead of time); None: none is."""
+def claim_next(
+    register: Register, until: datetime | None = None, since: datetime | None = None
+) -> Claim | None:
+    """Claim an issued document whose file is due now, or until then (work ahead of time); None: none is.
+
+    What was renewed ``since`` a moment is passed over: far ahead of time, a file is due again as soon
+    as it is renewed.
+    """
     limit = now_ms() if until is None else literal(_ms(until), BigInteger())
     with transaction(register.engine) as connection:
         row = connection.execute(
@@ -106,6 +112,7 @@ def claim_next(register: Register, until: datetime | None = None) -> Claim | Non
                 document.c.extend_at <= limit,
                 document.c.lease_until <= now_ms(),
                 document.c.next_attempt_at <= now_ms(),
+                *([] if since is None else [~_renewed_since(since)]),
             )
             .order_by(document.c.extend_at)
             .limit(1)
@@ -123,6 +130,15 @@ def claim_next(register: Register, until: datetime | None = None) -> Claim | Non
             )
         )
         return Claim(row.agency_id, row.id, row.fence + 1, DocumentState.ISSUED, row.slot)
+
+
+def _renewed_since(moment: datetime) -> ColumnElement[bool]:
+    return exists().where(
+        document_file.c.agency_id == document.c.agency_id,
+        document_file.c.document_id == document.c.id,
+        document_file.c.reason == "renewed",
+        document_file.c.at >= _ms(moment),
+    )
 
 
 def read_extension(register: Register, held: Claim) -> Extension:
@@ -162,12 +178,9 @@ def record_file(
     with transaction(register.engine) as connection:
         row = row_of(connection, held.agency_id, held.document_id)
         at = database_time(connection)
-        due = None if extend_at is None else _ms(extend_at)
-        # One that has reached its level rests: work ahead of time would find it due again at once.
-        rests = 0 if due is not None and due <= at else at + _PAUSE_MS
         _hold(
             connection, held, final_sha256=sha256, final_size=size, final_level=level, lease_until=0,
-            next_attempt_at=rests, extend_at=due,
+            next_attempt_at=0, extend_at=None if extend_at is None else _ms(extend_at),
         )  # fmt: skip
         connection.execute(
             insert(document_file),

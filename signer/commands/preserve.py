@@ -14,6 +14,7 @@ from signer.parts import open_register
 from signer.settings import load_settings
 from storage import alarms as standing_alarms
 from storage import preservation
+from storage.database import database_time, transaction
 from storage.vocabulary import InvalidRequest
 
 _WHAT = {"raise": "to the promised level", "renew": "time-stamp renewed"}
@@ -53,8 +54,11 @@ def _renew_all(limit: datetime | None, jobs: int) -> None:
     from multiprocessing import get_context
 
     done, failed = 0, set[str]()
+    with transaction(open_register(load_settings()).engine) as connection:
+        began = datetime.fromtimestamp(database_time(connection) / 1000, UTC)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
-        for each in as_completed(processes.submit(_renew_in_this_process, limit) for _ in range(jobs)):
+        shares = [processes.submit(_renew_in_this_process, limit, began) for _ in range(jobs)]
+        for each in as_completed(shares):
             done, failed = done + each.result()[0], failed | each.result()[1]
     click.echo(f"extended  {done}")
     if failed:
@@ -62,7 +66,7 @@ def _renew_all(limit: datetime | None, jobs: int) -> None:
         raise SystemExit(1)
 
 
-def _renew_in_this_process(limit: datetime | None) -> tuple[int, set[str]]:
+def _renew_in_this_process(limit: datetime | None, began: datetime) -> tuple[int, set[str]]:
     """How many files were extended here, and the documents of which none could be."""
     from signer.worker import extend_next
     from signer.workshop import development_transport, open_workshop
@@ -71,7 +75,7 @@ def _renew_in_this_process(limit: datetime | None) -> tuple[int, set[str]]:
     settings = load_settings()
     workshop = open_workshop(settings, development_transport(settings))
     done, failed = 0, set[str]()
-    while (extended := extend_next(workshop, limit)) is not None:
+    while (extended := extend_next(workshop, limit, began)) is not None:
         if extended.error is None:
             done += 1
         elif extended.document_id in failed:

@@ -17,7 +17,7 @@ from keys.development import DevelopmentKeyRing
 from signer import key_audit
 from signer.app import readiness
 from signer.levels import Link, ValidationData
-from signer.preservation import extend
+from signer.preservation import extend, renewal_day
 from signer.revocation import Revocation, RevocationUnavailable
 from signer.timestamp import TimestampUnavailable, Token
 from signer.worker import extend_next, refresh_revocation
@@ -307,6 +307,26 @@ def goes_on_with_another_key(office: Office, document_id: str) -> None:
     assert any("document.key_changed" in each["canonical"] for each in rows(office, tables.audit_event))
     with transaction(engine) as connection:
         assert list(key_audit.discrepancies(connection)) == []
+
+
+def test_working_ahead_renews_each_file_once(office: Office) -> None:
+    promising(office, "PAdES-B-LT")
+    for serial in (1, 2):
+        office.issue(office.sample(serial=serial), key=str(serial))
+    began, far = datetime.now(UTC), datetime.now(UTC) + timedelta(days=20 * 365)
+    for _ in range(2):
+        told = extend_next(office.workshop, far, began)
+        assert told is not None
+        assert told.error is None
+    # The same authority stamped, so that each is due before that day again.
+    assert extend_next(office.workshop, far, began) is None
+    assert sorted(reason for _, reason in files(office)) == ["issued", "issued", "renewed", "renewed"]
+
+
+def test_a_proof_that_ends_soon_is_not_renewed_over_and_over() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    days = [(renewal_day(now + timedelta(days=left), now) - now).days for left in (1000, 362, 100, 1, -5)]
+    assert days == [820, 182, 50, 1, 1]
 
 
 def test_an_alarm_stands_until_it_is_cleared(office: Office) -> None:
