@@ -55,7 +55,7 @@ _PSS_PARAMETERS = element(
     element(_EXPLICIT_1, element(_SEQUENCE, object_identifier("1.2.840.113549.1.1.8"), _PSS_HASH)),
     element(_EXPLICIT_2, asn1.encode_der(PSS_SALT_BYTES)),
 )
-_SIGNATURE_ALGORITHMS = {
+SIGNATURE_ALGORITHMS = {
     ECDSA_SHA256: element(_SEQUENCE, object_identifier("1.2.840.10045.4.3.2")),
     RSA_PKCS1_SHA256: element(_SEQUENCE, object_identifier("1.2.840.113549.1.1.11"), b"\x05\x00"),
     RSA_PSS_SHA256: element(_SEQUENCE, object_identifier("1.2.840.113549.1.1.10"), _PSS_PARAMETERS),
@@ -115,7 +115,7 @@ def signed_data(
         element(_SEQUENCE, issuer, serial),
         _SHA256,
         bytes((_IMPLICIT_SET_0,)) + attributes[1:],
-        _SIGNATURE_ALGORITHMS[key.algorithm],
+        SIGNATURE_ALGORITHMS[key.algorithm],
         element(_OCTETS, signature),
     )
     encapsulated = [object_identifier(content_type)]

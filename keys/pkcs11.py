@@ -109,7 +109,7 @@ class TokenKey:
         Asked again after a lost session, it gives another signature over the same hash, which is harmless.
         """
         algorithm, digest = self.algorithm, hashlib.sha256(data).digest()
-        return self._token.call(lambda opened: _sign(self._private(opened), algorithm, digest))
+        return self._token.call(lambda opened: sign_digest(self._private(opened), algorithm, digest))
 
     def sign_many(self, data: Sequence[bytes]) -> list[bytes]:
         """See `keys.provider.SigningKey.sign_many`."""
@@ -226,7 +226,8 @@ def _public_on_token(opened: OpenSession, private: Any) -> bytes | None:
     return None
 
 
-def _sign(private: Any, algorithm: str, digest: bytes) -> bytes:
+def sign_digest(private: Any, algorithm: str, digest: bytes) -> bytes:
+    """The signature of a token's key object over a SHA-256, as a CMS or a certificate has it."""
     if algorithm == ECDSA_SHA256:
         # PKCS#11 answers r and s side by side, each as long as the order; a CMS wants DER (RFC 5480).
         answer = private.sign(digest, mechanism=pkcs11.Mechanism.ECDSA)

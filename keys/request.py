@@ -12,6 +12,7 @@ import secrets
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,6 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -31,28 +31,27 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from keys.cms import element, object_identifier
+from keys.cms import SIGNATURE_ALGORITHMS, element, object_identifier
 from keys.entry import secret
-from keys.provider import KeyRefused
+from keys.pkcs11 import sign_digest
+from keys.provider import ECDSA_SHA256, RSA_PKCS1_SHA256, KeyRefused
 from storage.vocabulary import Misconfigured, Unavailable
 
 Algorithm = Literal["p256", "rsa2048", "rsa3072"]
 
 _SEQUENCE, _BIT_STRING, _ATTRIBUTES = 0x30, 0x03, 0xA0
 _VERSION_1 = b"\x02\x01\x00"
-_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
-_MECHANISMS = {
-    "ec": element(_SEQUENCE, object_identifier("1.2.840.10045.4.3.2")),
-    "rsa": element(_SEQUENCE, object_identifier("1.2.840.113549.1.1.11"), b"\x05\x00"),
-}
 
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A key that can ask for its certificate: ``public`` is its SubjectPublicKeyInfo in DER."""
+    """A key that can ask for its certificate: ``public`` is its SubjectPublicKeyInfo in DER.
+
+    ``algorithm`` is one of `keys.cms.SIGNATURE_ALGORITHMS`.
+    """
 
     public: bytes
-    kind: Literal["ec", "rsa"]
+    algorithm: str
     sign: Callable[[bytes], bytes]
 
 
@@ -141,10 +140,12 @@ def software_pair(path: Path, passphrase: bytes | None) -> KeyPair:
     public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
         curve_key = private
-        return KeyPair(public, "ec", lambda data: curve_key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return KeyPair(public, ECDSA_SHA256, lambda data: curve_key.sign(data, ec.ECDSA(hashes.SHA256())))
     if isinstance(private, rsa.RSAPrivateKey):
         rsa_key = private
-        return KeyPair(public, "rsa", lambda data: rsa_key.sign(data, padding.PKCS1v15(), hashes.SHA256()))
+        return KeyPair(
+            public, RSA_PKCS1_SHA256, lambda data: rsa_key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        )
     raise KeyRefused("Only P-256 and RSA keys sign documents.", code="KEY_ALGORITHM")
 
 
@@ -161,24 +162,16 @@ def token_pair(place: TokenPlace) -> KeyPair:
         public = session.get_key(object_class=pkcs11.ObjectClass.PUBLIC_KEY, label=place.label)
         if private.key_type == pkcs11.KeyType.RSA:
             spki = _rsa_information(pkcs11.util.rsa.encode_rsa_public_key(public))
-            return KeyPair(spki, "rsa", lambda data: _with_token(place, lambda opened: _rsa(opened, data)))
+            return KeyPair(spki, RSA_PKCS1_SHA256, partial(sign, RSA_PKCS1_SHA256))
         encoded: bytes = pkcs11.util.ec.encode_ec_public_key(public)
-        return KeyPair(encoded, "ec", lambda data: _with_token(place, lambda opened: _ecdsa(opened, data)))
+        return KeyPair(encoded, ECDSA_SHA256, partial(sign, ECDSA_SHA256))
 
-    def _private(session: Any) -> Any:
-        return session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label=place.label)
+    def sign(algorithm: str, data: bytes) -> bytes:
+        def work(session: Any) -> bytes:
+            private = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label=place.label)
+            return sign_digest(private, algorithm, hashlib.sha256(data).digest())
 
-    def _rsa(session: Any, data: bytes) -> bytes:
-        digest = hashlib.sha256(data).digest()
-        return bytes(_private(session).sign(_DIGEST_INFO + digest, mechanism=pkcs11.Mechanism.RSA_PKCS))
-
-    def _ecdsa(session: Any, data: bytes) -> bytes:
-        digest = hashlib.sha256(data).digest()
-        answer = _private(session).sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
-        half = len(answer) // 2
-        return encode_dss_signature(
-            int.from_bytes(answer[:half], "big"), int.from_bytes(answer[half:], "big")
-        )
+        return bytes(_with_token(place, work))
 
     pair: KeyPair = _with_token(place, read)
     return pair
@@ -196,7 +189,7 @@ def certificate_request(pair: KeyPair, subject: x509.Name) -> bytes:
     der = element(
         _SEQUENCE,
         information,
-        _MECHANISMS[pair.kind],
+        SIGNATURE_ALGORITHMS[pair.algorithm],
         element(_BIT_STRING, b"\x00", pair.sign(information)),
     )
     body = "\n".join(textwrap.wrap(base64.b64encode(der).decode(), 64))

@@ -12,10 +12,17 @@ from typing import Any
 
 from signer.form_xobject import add_page_as_form
 from signer.revision import FrozenUpdate, Pdf, Revision, text_string
-from signer.signature import APPEND_ONLY, PRINT_AND_LOCKED, SignatureRefused, signature_entries
+from signer.signature import (
+    APPEND_ONLY,
+    SignatureRefused,
+    field_entries,
+    first_page,
+    form_element,
+    signature_entries,
+    unused_name,
+)
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Name, Reference
-from verifier.signature_fields import terminal_fields
 from verifier.survey_answer import Spot
 
 
@@ -65,7 +72,7 @@ def freeze_countersignature(
     """
     revision = Revision(pdf)
     document = revision.document
-    name = _unused_name(document)
+    name = unused_name(document, "Signature")
     entries = signature_entries(certify, signer_name, reason, location, at)
     entries = {key: value for key, value in entries.items() if value != b""}
     try:
@@ -89,33 +96,15 @@ def freeze_countersignature(
     return Freezing(revision.freeze(), name)
 
 
-def _unused_name(document: Document) -> str:
-    taken = {name.partition(".")[0] for name, *_ in terminal_fields(document)}
-    number = 1
-    while f"Signature{number}" in taken:
-        number += 1
-    return f"Signature{number}"
-
-
 def _widget(
     revision: Revision, name: str, value: Reference, stamp: VisibleStamp | None
 ) -> tuple[dict[str, Any], Reference]:
     """Field and annotation in one, and the page that it lies on."""
-    pages = revision.document.pages()
-    widget: dict[str, Any] = {
-        "FT": Name("Sig"),
-        "T": text_string(name),
-        "Type": Name("Annot"),
-        "Subtype": Name("Widget"),
-        "F": PRINT_AND_LOCKED,
-        "V": value,
-    }
     if stamp is None:
-        # Untagged and of no size, so that it changes nothing that anybody sees or hears (PDF/UA-1, 7.18).
-        page = next(reference for reference, _ in pages if reference is not None)
-        return {**widget, "Rect": [0, 0, 0, 0], "P": page}, page
+        page = first_page(revision.document)
+        return {**field_entries(name, page), "V": value}, page
     spot = stamp.spot
-    found = pages[spot.page][0]
+    found = revision.document.pages()[spot.page][0]
     if found is None:
         raise KeyError("a page of its own")
     width, height = spot.x1 - spot.x0, spot.y1 - spot.y0
@@ -123,10 +112,9 @@ def _widget(
         width, height = height, width
     look = add_page_as_form(revision, stamp.page, round(width, 2), round(height, 2), spot.turn)
     return {
-        **widget,
+        **field_entries(name, found, (spot.x0, spot.y0, spot.x1, spot.y1)),
+        "V": value,
         "TU": text_string(stamp.tooltip),
-        "Rect": [spot.x0, spot.y0, spot.x1, spot.y1],
-        "P": found,
         "AP": {"N": look},
     }, found
 
@@ -147,16 +135,7 @@ def _tag(revision: Revision, page: Reference, widget: Reference, tooltip: str) -
     tree = revision.edit_from_catalog("StructTreeRoot")
     top, owner = _top_element(document, tree, root_reference)
     parent = tree if owner is None else revision.edit(owner)
-    element = revision.add(
-        {
-            "Type": Name("StructElem"),
-            "S": Name("Form"),
-            "P": top,
-            "Pg": page,
-            "Alt": text_string(tooltip),
-            "K": {"Type": Name("OBJR"), "Pg": page, "Obj": widget},
-        }
-    )
+    element = revision.add(form_element(top, page, widget, tooltip))
     _append_child(revision, parent, element)
     return _register_parent(revision, tree, element)
 

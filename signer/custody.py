@@ -13,14 +13,14 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from storage.api_keys import Client
-from storage.archive import Archive, final_key
+from storage.archive import Archive, read_final, store_final
 from storage.custody import Kept, NewCustody, read_kept, receive
 from storage.database import transaction
 from storage.foreign import ForeignDocument
 from storage.records import day_in
 from storage.register import Register
 from storage.units import Unit, get_officer, get_unit, regency_of
-from storage.vocabulary import AbsahError, FieldProblem, InvalidRequest, Verdict
+from storage.vocabulary import FieldProblem, InvalidRequest, Verdict
 from templates.validity import anniversary
 from verifier.inspection import Inspector, inspect_asking
 from verifier.report import FileAnswer, SignatureReport, subject_parts
@@ -115,10 +115,7 @@ def keep(
     verdict = decide(answer, None, known_original=False, register_asked=False)
     reason = _accept(verdict, request)
     new = _describe(desk, agency, request, answer, verdict, reason, officer, sha256, len(file), now)
-    key = final_key(agency.id, sha256)
-    desk.archive.put_once(key, file, retain_until=new.document.retain_until)
-    if desk.archive.read(key) != file:
-        raise AbsahError("The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT")
+    store_final(desk.archive, agency.id, sha256, file, new.document.retain_until)
     document_id = receive(desk.register, agency, regency, client.id, idempotency_key, fingerprint, new)
     return read_kept(desk.register, agency.id, document_id)
 
@@ -131,10 +128,7 @@ def read_file(desk: CustodyDesk, agency_id: str, document_id: str) -> tuple[Kept
         AbsahError: the archive has other bytes (``ARCHIVE_CORRUPT``), or none.
     """
     kept = read_kept(desk.register, agency_id, document_id)
-    file = desk.archive.read(final_key(agency_id, kept.sha256))
-    if hashlib.sha256(file).hexdigest() != kept.sha256:
-        raise AbsahError("The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT")
-    return kept, file
+    return kept, read_final(desk.archive, agency_id, kept.sha256)
 
 
 def _accept(verdict: Verdict, request: CustodyRequest) -> str | None:

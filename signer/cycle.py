@@ -24,7 +24,7 @@ from signer.revocation import Revocation, RevocationUnavailable
 from signer.template_change import CHANGED
 from signer.timestamp import TimestampRefused, TimestampUnavailable, Token
 from storage import queue, steps
-from storage.archive import Archive, final_key, staging_key
+from storage.archive import Archive, staging_key, store_final
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot, read_document
 from storage.records import day_in
@@ -32,7 +32,7 @@ from storage.register import Register
 from storage.vocabulary import AbsahError, DocumentState
 from templates.catalogue import Catalogue
 from templates.render import Renderer, SlotBox
-from verifier.report import FileAnswer
+from verifier.report import FileAnswer, is_sound
 from verifier.words import finding_severity
 
 # What is told of a signature without time-stamp; whether one was promised, the level says.
@@ -162,12 +162,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
         if is_below(level, document.level) and document.outage == "wait":
             raise SelfCheckFailed(f"The signed file reaches {level}; the type promises {document.level}.")
         sha256 = hashlib.sha256(pdf).hexdigest()
-        key_in_archive = final_key(held.agency_id, sha256)
-        workshop.archive.put_once(key_in_archive, pdf, retain_until=document.retain_until)
-        if workshop.archive.read(key_in_archive) != pdf:
-            raise SelfCheckFailed(
-                "The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT"
-            )
+        store_final(workshop.archive, held.agency_id, sha256, pdf, document.retain_until)
         held = steps.record_stored(
             workshop.register, held, sha256, len(pdf), level, when_due(pdf, document.level, level)
         )
@@ -343,15 +338,8 @@ def check_file(workshop: Workshop, pdf: bytes, signatures: int) -> FileAnswer:
     answer = workshop.inspect(pdf)
     found = (each.code for each in answer.findings if finding_severity(each.code) != "info")
     doubts = [code for code in found if code not in _WITHOUT_TIME_STAMP]
-    sound = all(
-        each.integrity == "intact"
-        and each.changes in ("none", "permitted")
-        and each.covers != "partial"
-        and each.trust == "trusted"
-        for each in answer.signatures
-    )
     signers = [each for each in answer.signatures if each.kind != "document_timestamp"]
-    if not sound or doubts or len(signers) != signatures:
+    if not all(map(is_sound, answer.signatures)) or doubts or len(signers) != signatures:
         raise SelfCheckFailed(f"Our own check refused the signed file: {', '.join(doubts) or 'signature'}.")
     return answer
 

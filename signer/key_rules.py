@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from keys.provider import Key, KeyRefused
 from storage import signing_keys
+from storage.database import milliseconds
 from storage.signing_keys import Seen
 from storage.vocabulary import Unavailable
 
@@ -43,8 +44,8 @@ def seen(key_id: str, certificate: x509.Certificate, human_cost: str, *, develop
     return Seen(
         key_id,
         certificate.public_bytes(Encoding.DER),
-        int(certificate.not_valid_before_utc.timestamp() * 1000),
-        int(certificate.not_valid_after_utc.timestamp() * 1000),
+        milliseconds(certificate.not_valid_before_utc),
+        milliseconds(certificate.not_valid_after_utc),
         human_cost,
         development,
     )

@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from signer.revision import FrozenUpdate, Pdf, Revision, Update, text_string
-from signer.signature import APPEND_ONLY, PRINT_AND_LOCKED, Frozen, SignatureRefused
+from signer.revision import FrozenUpdate, Pdf, Revision, Update
+from signer.signature import APPEND_ONLY, Frozen, field_entries, first_page, unused_name
 from storage.vocabulary import AbsahError
 from verifier.attributes import read_unsigned
 from verifier.ber import SEQUENCE, BerError, Element
@@ -143,22 +143,8 @@ def document_timestamp_update(
         },
         reserved,
     )
-    page = next((reference for reference, _ in document.pages() if reference is not None), None)
-    if page is None:
-        raise SignatureRefused("The PDF has no page that could hold a time-stamp.", code="PDF_STRUCTURE")
-    # Untagged and of no size, so that it changes nothing that anybody sees or hears (PDF/UA-1, 7.18).
-    widget = revision.add(
-        {
-            "FT": Name("Sig"),
-            "T": text_string(_unused_name(document)),
-            "Type": Name("Annot"),
-            "Subtype": Name("Widget"),
-            "F": PRINT_AND_LOCKED,
-            "Rect": [0, 0, 0, 0],
-            "P": page,
-            "V": value,
-        }
-    )
+    page = first_page(document)
+    widget = revision.add({**field_entries(unused_name(document, "Timestamp"), page), "V": value})
     revision.edit_inside(revision.edit(page), "Annots", []).append(widget)
     form = revision.edit_from_catalog("AcroForm")
     revision.edit_inside(form, "Fields", []).append(widget)
@@ -279,15 +265,6 @@ def _missing(document: Document, key: str, values: Sequence[bytes]) -> list[byte
             except Damaged:
                 continue  # what cannot be read is not there
     return [each for each in dict.fromkeys(values) if each not in present]
-
-
-def _unused_name(document: Document) -> str:
-    listed = document.get(document.catalog, "AcroForm", "Fields")
-    names = {document.get(each, "T") for each in listed} if isinstance(listed, list) else set()
-    number = 1
-    while f"Timestamp{number}".encode() in names:
-        number += 1
-    return f"Timestamp{number}"
 
 
 def _collect(data: SignedData, starts: dict[Certificate, None], known: list[Certificate]) -> None:

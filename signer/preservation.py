@@ -16,13 +16,12 @@ from signer.levels import (
     freeze_document_timestamp,
     is_stamped,
     last_timestamp,
-    needed_evidence,
     proof_ends,
     signed_data_of,
 )
 from signer.signature import assemble
 from storage import preservation
-from storage.archive import final_key
+from storage.archive import read_final, store_final
 from storage.queue import Claim
 from storage.vocabulary import LEVELS
 from verifier.report import FileAnswer
@@ -53,11 +52,9 @@ def gather(
     if kept is not None and kept.base_sha256 == base:
         return ValidationData.from_bytes(kept.evidence)
     signed = signed_data_of(pdf)
-    links = needed_evidence([last_timestamp(signed)] if renewal else signed, others=workshop.anchors)
-    data = workshop.revocation.collect(links, accept_revoked=late)
-    more = needed_evidence((), responses=data.ocsps, others=(*data.certificates, *workshop.anchors))
-    if more := tuple(link for link in more if link not in links):
-        data = data.joined(workshop.revocation.collect(more, accept_revoked=late))
+    data = workshop.revocation.collect_for(
+        [last_timestamp(signed)] if renewal else signed, others=workshop.anchors, accept_revoked=late
+    )
     preservation.record_evidence(workshop.register, held, ordinal, base, data.to_bytes())
     return data
 
@@ -133,9 +130,7 @@ def extend(workshop: Workshop, held: Claim) -> None:
 
     register, archive = workshop.register, workshop.archive
     present = preservation.read_extension(register, held)
-    pdf = archive.read(final_key(held.agency_id, present.sha256))
-    if hashlib.sha256(pdf).hexdigest() != present.sha256:
-        raise SelfCheckFailed("The archive returned other bytes than were issued.", code="ARCHIVE_CORRUPT")
+    pdf = read_final(archive, held.agency_id, present.sha256)
     raising = is_below(present.reached, present.level)
     if present.reached == "PAdES-B-B":
         # First the time alone: what proves its authority can be asked about once that is there.
@@ -151,10 +146,7 @@ def extend(workshop: Workshop, held: Claim) -> None:
     if is_below(level, present.level) and not is_below(present.reached, level):
         raise SelfCheckFailed(f"The extended file reaches {level} only.")
     sha256 = hashlib.sha256(longer).hexdigest()
-    key = final_key(held.agency_id, sha256)
-    archive.put_once(key, longer, retain_until=present.retain_until)
-    if archive.read(key) != longer:
-        raise SelfCheckFailed("The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT")
+    store_final(archive, held.agency_id, sha256, longer, present.retain_until)
     preservation.record_file(
         register,
         held,

@@ -19,8 +19,9 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from sqlalchemy import Engine
 
-from signer.levels import Link, ValidationData
+from signer.levels import Link, ValidationData, needed_evidence
 from storage import evidence
+from storage.database import milliseconds
 from storage.evidence import Answer
 from storage.vocabulary import AbsahError, Unavailable
 from verifier.certificate import read_certificate
@@ -115,6 +116,25 @@ class Revocation:
             tuple(dict.fromkeys(each.der for each in answers if each.kind == "CRL")),
         )
 
+    def collect_for(
+        self, signed_data: Iterable[bytes], *, others: Sequence[bytes] = (), accept_revoked: bool = False
+    ) -> ValidationData:
+        """All that a level above B-T needs of these signatures and time-stamps: also of who answered.
+
+        ``signed_data`` and ``others`` are those of `signer.levels.needed_evidence`, ``accept_revoked`` that
+        of `collect`.
+
+        Raises:
+            signer.levels.EvidenceUnclear: one of them cannot be read, or does not lead to a root.
+            NoRevocationSource, CertificateRevoked, RevocationUnavailable: as `collect`.
+        """
+        links = needed_evidence(signed_data, others=others)
+        data = self.collect(links, accept_revoked=accept_revoked)
+        more = needed_evidence((), responses=data.ocsps, others=(*data.certificates, *others))
+        if more := tuple(link for link in more if link not in links):
+            data = data.joined(self.collect(more, accept_revoked=accept_revoked))
+        return data
+
     def refuse_revoked(self, path: Sequence[x509.Certificate]) -> None:
         """Refuse a key whose certificate, or one above it, is known to be revoked. Asks nobody.
 
@@ -134,7 +154,7 @@ class Revocation:
         now = self._clock()
         latest = now + timedelta(days=30)
         refreshed, revoked = 0, None
-        for old in evidence.due(self._engine, _milliseconds(latest), _milliseconds(now - _IN_USE)):
+        for old in evidence.due(self._engine, milliseconds(latest), milliseconds(now - _IN_USE)):
             if not self._is_due(old, now):
                 continue
             try:
@@ -151,10 +171,10 @@ class Revocation:
 
     def _is_due(self, old: Answer, now: datetime) -> bool:
         ahead = max((old.until - old.issued_at) * _AHEAD, _LEAST_AHEAD.total_seconds() * 1000)
-        return _milliseconds(now) >= old.until - ahead
+        return milliseconds(now) >= old.until - ahead
 
     def _answer(self, link: Link, known: Answer | None) -> Answer:
-        if known is not None and (known.revoked_at is not None or known.until > _milliseconds(self._clock())):
+        if known is not None and (known.revoked_at is not None or known.until > milliseconds(self._clock())):
             return known
         return self._fetch(link)
 
@@ -178,7 +198,7 @@ class Revocation:
             found = self._judge(kind, answered, link)
             if found is None:
                 continue
-            evidence.keep(self._engine, found, _milliseconds(self._clock()))
+            evidence.keep(self._engine, found, milliseconds(self._clock()))
             return found
         raise RevocationUnavailable(
             "No authority says whether a certificate that the signature needs was revoked; "
@@ -204,17 +224,17 @@ class Revocation:
         if not said:
             return None
         status = min(said, key=lambda each: (each.revoked_at is None, -each.issued.timestamp()))
-        revoked = _milliseconds(status.revoked_at) if status.revoked_at is not None else None
+        revoked = milliseconds(status.revoked_at) if status.revoked_at is not None else None
         return Answer(
-            link.certificate, link.issuer, kind, der, _milliseconds(status.issued),
-            _milliseconds(status.until), revoked,
+            link.certificate, link.issuer, kind, der, milliseconds(status.issued),
+            milliseconds(status.until), revoked,
         )  # fmt: skip
 
     def _note_use(self, certificates: Sequence[bytes]) -> None:
         now = self._clock()
         stale = [each for each in certificates if now - self._noted.get(each, _LONG_AGO) > _USE_NOTED]
         if stale:
-            evidence.note_use(self._engine, stale, _milliseconds(now))
+            evidence.note_use(self._engine, stale, milliseconds(now))
             self._noted.update(dict.fromkeys(stale, now))
 
 
@@ -282,7 +302,3 @@ def _lists(certificate: x509.Certificate) -> list[str]:
         return []
     names = (name for point in points for name in point.full_name or ())
     return [each.value for each in names if isinstance(each, x509.UniformResourceIdentifier)]
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -7,6 +7,7 @@ is a function of its arguments, so that a retry gives the same bytes.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,9 +26,11 @@ from templates.render import SlotBox
 from verifier.attributes import SIGNATURE_TIME_STAMP
 from verifier.ber import OCTET_STRING, SEQUENCE, SET, BerError, Element, read_whole
 from verifier.cms import ID_SIGNED_DATA
+from verifier.pdf.document import Document
 from verifier.pdf.objects import Name, Reference
+from verifier.signature_fields import terminal_fields
 
-PRINT_AND_LOCKED = 0b1000_0100  # annotation flags Print and Locked (ISO 32000-2, 12.5.3)
+_PRINT_AND_LOCKED = 0b1000_0100  # annotation flags Print and Locked (ISO 32000-2, 12.5.3)
 APPEND_ONLY = 3  # SignaturesExist and AppendOnly (12.7.3)
 _CERTIFICATION = {
     "Type": Name("SigRef"),
@@ -224,6 +227,53 @@ def signature_entries(
     return entries
 
 
+def field_entries(name: str, page: Reference, box: Sequence[float] = (0, 0, 0, 0)) -> dict[str, Any]:
+    """A signature field and its annotation in one (ISO 32000-2, 12.7.5.5), without look and value.
+
+    Of no size it is not seen, and stays untagged: it changes nothing that anybody sees or hears
+    (PDF/UA-1, 7.18).
+    """
+    return {
+        "FT": Name("Sig"),
+        "T": text_string(name),
+        "Type": Name("Annot"),
+        "Subtype": Name("Widget"),
+        "F": _PRINT_AND_LOCKED,
+        "Rect": list(box),
+        "P": page,
+    }
+
+
+def form_element(parent: Reference, page: Reference, widget: Reference, tooltip: str) -> dict[str, Any]:
+    """The ``/Form`` structure element of a field that is seen (ISO 14289-1, 7.18.4)."""
+    return {
+        "Type": Name("StructElem"),
+        "S": Name("Form"),
+        "P": parent,
+        "Pg": page,
+        "Alt": text_string(tooltip),
+        "K": {"Type": Name("OBJR"), "Pg": page, "Obj": widget},
+    }
+
+
+def first_page(document: Document) -> Reference:
+    """The page that holds a field which is not seen.
+
+    Raises:
+        SignatureRefused: ``PDF_STRUCTURE``, there is none that could.
+    """
+    for reference, _ in document.pages():
+        if reference is not None:
+            return reference
+    raise SignatureRefused("The PDF has no page that could hold a field.", code="PDF_STRUCTURE")
+
+
+def unused_name(document: Document, kind: str) -> str:
+    """A name for one more field: ``kind`` with the first number that no field has."""
+    taken = {name.partition(".")[0] for name, *_ in terminal_fields(document)}
+    return next(name for number in itertools.count(1) if (name := f"{kind}{number}") not in taken)
+
+
 def covered_digest(frozen_pdf: bytes, byte_range: ByteRange) -> bytes:
     """The SHA-256 over what a signature with that byte range covers.
 
@@ -345,7 +395,7 @@ def _add_fields(revision: Revision, fields: Sequence[SignatureField]) -> dict[st
         if key is None:
             continue
         sheet["Tabs"] = Name("S")
-        element = revision.add(_form_element(field, top, page, widget))
+        element = revision.add(form_element(top, page, widget, field.tooltip))
         elements.append(element)
         parents += (key, element)
         next_key += 1
@@ -359,34 +409,13 @@ def _widget(revision: Revision, field: SignatureField, page: Reference, key: int
 
     ``key`` is that of the parent tree; None for a field that is not seen, which has no appearance either.
     """
-    widget: dict[str, Any] = {
-        "FT": Name("Sig"),
-        "T": text_string(field.name),
-        "TU": text_string(field.tooltip),
-        "Type": Name("Annot"),
-        "Subtype": Name("Widget"),
-        "F": PRINT_AND_LOCKED,
-        "Rect": _numbers((field.x0, field.y0, field.x1, field.y1)),
-        "P": page,
-    }
+    widget = field_entries(field.name, page, _numbers((field.x0, field.y0, field.x1, field.y1)))
+    widget["TU"] = text_string(field.tooltip)
     if key is not None:
         box = _numbers((0, 0, field.x1 - field.x0, field.y1 - field.y0))
         appearance = revision.add_stream(b"", Type=Name("XObject"), Subtype=Name("Form"), BBox=box)
         widget |= {"StructParent": key, "AP": {"N": appearance}}
     return widget
-
-
-def _form_element(
-    field: SignatureField, document: Reference, page: Reference, widget: Reference
-) -> dict[str, Any]:
-    return {
-        "Type": Name("StructElem"),
-        "S": Name("Form"),
-        "P": document,
-        "Pg": page,
-        "Alt": text_string(field.tooltip),
-        "K": {"Type": Name("OBJR"), "Pg": page, "Obj": widget},
-    }
 
 
 def _numbers(values: Sequence[float]) -> list[float]:

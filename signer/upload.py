@@ -25,7 +25,7 @@ from signer.preservation import is_below
 from signer.revocation import Revocation
 from signer.upload_words import UploadRefused, refusal
 from templates.stamp import Stamp, draw_stamp
-from verifier.report import FileAnswer, SignatureReport, is_altered
+from verifier.report import FileAnswer, SignatureReport, is_altered, is_sound
 from verifier.sandbox import OpenFile
 from verifier.survey_answer import Survey, Wish
 
@@ -191,11 +191,7 @@ def _draw(stamp: Stamp | None, wish: Wish | None, survey: Survey) -> VisibleStam
 
 def _add_validation_data(tools: UploadTools, stream: BinaryIO, cms: bytes) -> None:
     """Of our own signature only: an address that somebody else's names is never asked."""
-    links = levels.needed_evidence((cms,))
-    data = tools.revocation.collect(links)
-    more = levels.needed_evidence((), responses=data.ocsps, others=data.certificates)
-    if more := tuple(link for link in more if link not in links):
-        data = data.joined(tools.revocation.collect(more))
+    data = tools.revocation.collect_for((cms,))
     with _mapped(stream) as pdf:
         update = levels.validation_data_update(pdf, data)
     _append(stream, update.appended)
@@ -216,15 +212,7 @@ def _check(before: FileAnswer, after: FileAnswer, field: str, order: UploadOrder
         if new is None or is_altered(new) or new.integrity != old.integrity or _is_worse(old, new):
             raise refusal("UPLOAD_SIGNATURE_HARMED" if order.stamp is None else "STAMP_HARMS_SIGNATURE")
     made = by_field.get(field)
-    if (
-        not after.readable
-        or made is None
-        or made.integrity != "intact"
-        or made.changes not in ("none", "permitted")
-        or made.covers == "partial"
-        or made.trust != "trusted"
-        or is_below(made.level, order.level)
-    ):
+    if not after.readable or made is None or not is_sound(made) or is_below(made.level, order.level):
         told = "unreadable" if made is None else f"{made.integrity}, {made.trust}, {made.level}"
         raise SelfCheckFailed(f"Our own check refused the signed file: {told}.")
     return made

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -138,7 +139,7 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
     others = ThreadPoolExecutor(hands + 3, thread_name_prefix="hand")
     # A key may have moved, to an HSM say, while documents waited for somebody to type its passphrase.
     queue.end_waiting(workshop.register, workshop.unattended_keys)
-    helping = [others.submit(_keep_working, workshop, stop) for _ in range(hands - 1)]
+    helping = [others.submit(_keep_at, partial(work_on_next, workshop), stop) for _ in range(hands - 1)]
     if workshop.attended_keys:
         from signer.sessions import Presence
 
@@ -150,8 +151,9 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
         helping.append(others.submit(_keep_at, presence.ask_next, stop))
     swept = tidied = float("-inf")
 
-    def sweep_when_due() -> None:
+    def work_and_sweep() -> bool:
         nonlocal swept, tidied
+        busy = work_on_next(workshop)
         if clock() - swept >= SWEEP_SECONDS:
             swept = clock()
             sweep(workshop)
@@ -162,34 +164,15 @@ def run(workshop: Workshop, stop: threading.Event, clock: Callable[[], float], h
         if clock() - tidied >= TIDY_SECONDS:
             tidied = clock()
             sweep_staging(workshop)
+        return busy
 
     try:
-        _keep_working(workshop, stop, sweep_when_due)
+        _keep_at(work_and_sweep, stop)
     finally:
         stop.set()
         others.shutdown()
     for hand in helping:
         hand.result()
-
-
-def _keep_working(
-    workshop: Workshop, stop: threading.Event, between: Callable[[], None] = lambda: None
-) -> None:
-    try:
-        while not stop.is_set():
-            try:
-                busy = work_on_next(workshop)
-                between()
-            except AbsahError as error:
-                # The database itself is away: nothing can be recorded, so only wait and try again.
-                log.warning("worker.waiting", code=error.code)
-                stop.wait(1.0)
-                continue
-            if not busy:
-                stop.wait(IDLE_SECONDS)
-    finally:
-        # One hand that fails stops them all.
-        stop.set()
 
 
 def _keep_beating(presence: Presence, stop: threading.Event) -> None:
@@ -206,17 +189,20 @@ def _keep_beating(presence: Presence, stop: threading.Event) -> None:
 
 
 def _keep_at(do_next: Callable[[], bool], stop: threading.Event) -> None:
+    """Do one thing after the other, and rest a little where there was nothing to do."""
     try:
         while not stop.is_set():
             try:
                 busy = do_next()
             except AbsahError as error:
+                # The database itself is away: nothing can be recorded, so only wait and try again.
                 log.warning("worker.waiting", code=error.code)
                 stop.wait(1.0)
                 continue
             if not busy:
                 stop.wait(IDLE_SECONDS)
     finally:
+        # One hand that fails stops them all.
         stop.set()
 
 

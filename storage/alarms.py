@@ -6,12 +6,10 @@ An alarm stands until it is cleared. It names a key or an authority and has a co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Engine, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.database import transaction
+from storage.database import inserting, transaction
 from storage.tables import alarm, now_ms
 
 CERTIFICATE_REVOKED = "certificate"
@@ -36,10 +34,11 @@ class Alarm:
 
 def sound(engine: Engine, kind: str, subject: str, code: str) -> None:
     """Let an alarm stand; one that stands already keeps its time."""
-    insert: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     values = {"kind": kind, "subject": subject[:100], "code": code[:40]}
     with transaction(engine) as connection:
-        connection.execute(insert(alarm).values(**values, since=now_ms()).on_conflict_do_nothing())
+        connection.execute(
+            inserting(connection, alarm).values(**values, since=now_ms()).on_conflict_do_nothing()
+        )
 
 
 def clear(engine: Engine, kind: str, subject: str | None = None) -> int:

@@ -8,6 +8,7 @@ returns what was put or raises.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -37,6 +38,12 @@ class ObjectDiffers(AbsahError):
     """Another object already stands under this key; it was left as it is."""
 
     code = "OBJECT_DIFFERS"
+
+
+class ArchiveCorrupt(AbsahError):
+    """The archive returned other bytes than were stored; a human has to look at it."""
+
+    code = "ARCHIVE_CORRUPT"
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,30 @@ class Archive(Protocol):
 def final_key(agency_id: str, sha256: str) -> str:
     """Where an issued document lives."""
     return f"{agency_id}/final/{sha256[:2]}/{sha256}.pdf"
+
+
+def store_final(archive: Archive, agency_id: str, sha256: str, content: bytes, retain_until: date) -> None:
+    """Put a document into the archive for good, and read it back before anybody relies on it.
+
+    Raises:
+        ArchiveCorrupt: what came back is not what has this SHA-256.
+        AbsahError: as `Archive.put_once` and `Archive.read`.
+    """
+    archive.put_once(final_key(agency_id, sha256), content, retain_until=retain_until)
+    read_final(archive, agency_id, sha256)
+
+
+def read_final(archive: Archive, agency_id: str, sha256: str) -> bytes:
+    """A document's bytes, which are those that were stored.
+
+    Raises:
+        ArchiveCorrupt: they are not.
+        AbsahError: as `Archive.read`.
+    """
+    content = archive.read(final_key(agency_id, sha256))
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArchiveCorrupt("The archive returned other bytes than were stored.")
+    return content
 
 
 def staging_key(agency_id: str, document_id: str, sha256: str) -> str:

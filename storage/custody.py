@@ -19,7 +19,7 @@ from storage import audit, compare, status
 from storage.database import transaction
 from storage.foreign import ForeignDocument, Mode, add_foreign, draw_entry
 from storage.new_document import Accepted
-from storage.register import Register, add_to_outbox, earlier_request, record_request
+from storage.register import Register, add_file, add_to_outbox, earlier_request, record_request
 from storage.tables import custody, document, document_file, public_record
 from storage.units import Unit
 from storage.vocabulary import Conflict, DocumentState, NotFound
@@ -182,13 +182,9 @@ def _insert(
             ),
         },
     )  # fmt: skip
-    connection.execute(
-        insert(document_file),
-        {
-            "agency_id": agency.id, "document_id": document_id, "sha256": new.sha256, "code": entry.code,
-            "byte_range_digest": new.digest, "level": new.document.level, "reason": "received",
-            "size": new.size, "at": entry.at,
-        },
+    add_file(
+        connection, agency.id, document_id, code=entry.code, sha256=new.sha256, byte_range_digest=new.digest,
+        level=new.document.level, reason="received", size=new.size, at=entry.at,
     )  # fmt: skip
     status.add_event(connection, agency.id, document_id, "received", entry.today, officer_id=new.officer_id)
     audit.record(

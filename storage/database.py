@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -134,6 +136,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 def database_time(connection: Connection) -> int:
     """The database's own clock, in milliseconds since 1970-01-01 UTC."""
     return connection.execute(_NOW).scalar_one()
+
+
+def inserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can say what to do on a conflict; SQLAlchemy has one for each database."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def milliseconds(moment: datetime) -> int:
+    """An aware time as the register keeps it: milliseconds since 1970-01-01 UTC."""
+    return int(moment.timestamp() * 1000)
 
 
 def migrate(engine: Engine) -> None:

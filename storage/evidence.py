@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Engine, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.database import transaction
+from storage.database import inserting, transaction
 from storage.tables import revocation_answer as answer
 
 _BY_HASH = select(answer).where(answer.c.certificate_sha256.in_(bindparam("hashes", expanding=True)))
@@ -44,15 +43,15 @@ class Answer:
 
 def keep(engine: Engine, told: Answer, now: int) -> None:
     """Keep an answer in the place of an older one; a newer one stays."""
-    insert: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     values = {
         "certificate": told.certificate, "issuer": told.issuer, "kind": told.kind, "der": told.der,
         "issued_at": told.issued_at, "until": told.until, "revoked_at": told.revoked_at, "used_at": now,
     }  # fmt: skip
-    statement = insert(answer).values(certificate_sha256=told.key, **values)
     with transaction(engine) as connection:
         connection.execute(
-            statement.on_conflict_do_update(
+            inserting(connection, answer)
+            .values(certificate_sha256=told.key, **values)
+            .on_conflict_do_update(
                 index_elements=["certificate_sha256"],
                 set_=values,
                 where=answer.c.issued_at <= told.issued_at,

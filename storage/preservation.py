@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, and_, exists, insert, literal, select, update
 
 from storage import audit
-from storage.database import database_time, transaction
+from storage.database import database_time, milliseconds, transaction
 from storage.queue import LEASE_MS, Claim, FenceLost, advance
-from storage.register import Register
+from storage.register import Register, add_file
 from storage.rows import row_of
 from storage.tables import document, document_file, now_ms, preservation
 from storage.vocabulary import LEVELS, AbsahError, DocumentState
@@ -79,20 +79,15 @@ def record_token(
     Raises:
         FenceLost: another worker took over.
     """
-    values = {"digest": digest, "token": token, "token_time": _ms(at), "token_until": _ms(until)}
+    values = {
+        "digest": digest,
+        "token": token,
+        "token_time": milliseconds(at),
+        "token_until": milliseconds(until),
+    }
     with transaction(register.engine) as connection:
         _hold(connection, held)
         connection.execute(update(preservation).where(_of(held, ordinal)).values(**values))
-
-
-def schedule(register: Register, held: Claim, extend_at: datetime | None) -> None:
-    """Say when the file has to be raised or renewed next; None: never.
-
-    Raises:
-        FenceLost: another worker took over.
-    """
-    with transaction(register.engine) as connection:
-        _hold(connection, held, extend_at=None if extend_at is None else _ms(extend_at))
 
 
 def claim_next(
@@ -103,7 +98,7 @@ def claim_next(
     What was renewed ``since`` a moment is passed over: far ahead of time, a file is due again as soon
     as it is renewed.
     """
-    limit = now_ms() if until is None else literal(_ms(until), BigInteger())
+    limit = now_ms() if until is None else literal(milliseconds(until), BigInteger())
     with transaction(register.engine) as connection:
         row = connection.execute(
             select(document.c.agency_id, document.c.id, document.c.fence, document.c.slot)
@@ -137,7 +132,7 @@ def _renewed_since(moment: datetime) -> ColumnElement[bool]:
         document_file.c.agency_id == document.c.agency_id,
         document_file.c.document_id == document.c.id,
         document_file.c.reason == "renewed",
-        document_file.c.at >= _ms(moment),
+        document_file.c.at >= milliseconds(moment),
     )
 
 
@@ -180,15 +175,11 @@ def record_file(
         at = database_time(connection)
         _hold(
             connection, held, final_sha256=sha256, final_size=size, final_level=level, lease_until=0,
-            next_attempt_at=0, extend_at=None if extend_at is None else _ms(extend_at),
+            next_attempt_at=0, extend_at=None if extend_at is None else milliseconds(extend_at),
         )  # fmt: skip
-        connection.execute(
-            insert(document_file),
-            {
-                "agency_id": held.agency_id, "document_id": held.document_id, "sha256": sha256,
-                "code": row["code"], "byte_range_digest": byte_range_digest, "level": level,
-                "reason": reason, "size": size, "at": at,
-            },
+        add_file(
+            connection, held.agency_id, held.document_id, code=row["code"], sha256=sha256,
+            byte_range_digest=byte_range_digest, level=level, reason=reason, size=size, at=at,
         )  # fmt: skip
         audit.record(
             connection, held.agency_id, "worker", f"document.{reason}", held.document_id, at=at,
@@ -216,7 +207,7 @@ def planned(register: Register, until: datetime | None = None) -> list[Mapping[s
         document.c.state == DocumentState.ISSUED, document.c.extend_at.is_not(None)
     )
     if until is not None:
-        query = query.where(document.c.extend_at <= _ms(until))
+        query = query.where(document.c.extend_at <= milliseconds(until))
     counts: dict[tuple[str, str], int] = {}
     with transaction(register.engine) as connection:
         now = database_time(connection)
@@ -252,7 +243,3 @@ def _of(held: Claim, ordinal: int) -> Any:
         preservation.c.document_id == held.document_id,
         preservation.c.ordinal == ordinal,
     )
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.database import transaction
+from storage.database import inserting, transaction
 from storage.tables import tsa_use
 
 
 def take(engine: Engine, name: str, most: int) -> bool:
     """Count one use of today (UTC); False, and nothing counted, where the day's quota is used up."""
-    insert: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     today = datetime.now(UTC).date()
     if most < 1:
         return False
     with transaction(engine) as connection:
         counted = connection.execute(
-            insert(tsa_use)
+            inserting(connection, tsa_use)
             .values(name=name[:100], day=today, used=1)
             .on_conflict_do_update(
                 index_elements=["name", "day"], set_={"used": tsa_use.c.used + 1}, where=tsa_use.c.used < most

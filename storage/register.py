@@ -30,6 +30,7 @@ from storage.new_document import Accepted, NewDocument
 from storage.tables import (
     document,
     document_content,
+    document_file,
     document_relation,
     now_ms,
     outbox,
@@ -60,6 +61,7 @@ _TAKE_NUMBER = (
     .returning(series.c.next - 1)
 )
 _ADD_NOTICE = insert(outbox).values(created_at=now_ms())
+_ADD_FILE = insert(document_file)
 
 
 class Register:
@@ -287,6 +289,32 @@ def add_to_outbox(connection: Connection, agency_id: str, document_id: str, kind
         _ADD_NOTICE,
         {"id": str(uuid.uuid4()), "agency_id": agency_id, "document_id": document_id, "kind": kind},
     )
+
+
+def add_file(
+    connection: Connection,
+    agency_id: str,
+    document_id: str,
+    *,
+    code: str,
+    sha256: str,
+    byte_range_digest: str,
+    level: str,
+    reason: str,
+    size: int,
+    at: int,
+) -> None:
+    """The document has this file from ``at`` on (milliseconds since 1970): its code and its hash find it.
+
+    ``byte_range_digest`` is the SHA-256 of what its last signature covers, empty without one.
+    """
+    connection.execute(
+        _ADD_FILE,
+        {
+            "agency_id": agency_id, "document_id": document_id, "code": code, "sha256": sha256,
+            "byte_range_digest": byte_range_digest, "level": level, "reason": reason, "size": size, "at": at,
+        },
+    )  # fmt: skip
 
 
 def earlier_request(

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import audit
-from storage.database import transaction
+from storage.database import inserting, transaction
 from storage.tables import (
     document,
     key_permission,
@@ -82,12 +81,11 @@ class Seen:
 
 def note(engine: Engine, seen: Seen) -> None:
     """Remember a key and its certificate of today; what it may sign stays as it is."""
-    insert_into: Any = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     values = dict(vars(seen))
     told = {name: value for name, value in values.items() if name != "id"}
     with transaction(engine) as connection:
         connection.execute(
-            insert_into(signing_key)
+            inserting(connection, signing_key)
             .values(**values, state="seen", changed_at=now_ms())
             .on_conflict_do_update(
                 index_elements=["id"], set_=told, where=signing_key.c.certificate != seen.certificate

@@ -16,14 +16,13 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, select, update
 
 from storage import audit, status
-from storage.database import database_time, transaction
+from storage.database import database_time, milliseconds, transaction
 from storage.queue import Claim, advance
 from storage.records import day_in
-from storage.register import Register, add_to_outbox
+from storage.register import Register, add_file, add_to_outbox
 from storage.rows import row_of
 from storage.tables import (
     approval,
-    document_file,
     document_relation,
     now_ms,
     outbox,
@@ -48,7 +47,6 @@ _APPROVAL = select(approval.c.id, approval.c.prepared_sha256).where(
 _ASK = update(signature).where(_OF_SLOT)
 _KEEP_REPLY = update(signature).where(_OF_SLOT, signature.c.reply_sha256.is_(None))
 _ADD_INTENT = insert(signature_intent).values(at=now_ms())
-_ADD_FILE = insert(document_file)
 _PUBLISH = update(public_record).where(public_record.c.code == bindparam("of_code")).values(issued=True)
 _UNSENT = (
     select(outbox.c.id, outbox.c.agency_id, outbox.c.document_id, outbox.c.kind)
@@ -196,7 +194,8 @@ def record_signed_pdf(
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.SIGNED)
         # The signature itself is in the file; an empty CMS says that there is one.
-        values = {"covered_digest": covered_digest.hex(), "cms": b"", "token_time": _milliseconds(proven_at)}
+        proven = None if proven_at is None else milliseconds(proven_at)
+        values = {"covered_digest": covered_digest.hex(), "cms": b"", "token_time": proven}
         connection.execute(_FILL_SLOT, _named(held, ordinal) | values)
         audit.record(connection, held.agency_id, "worker", "document.signed", held.document_id, slot=ordinal)
         return advanced
@@ -221,7 +220,7 @@ def record_token(register: Register, held: Claim, ordinal: int, token: CheckedTo
     with transaction(register.engine) as connection:
         advanced = advance(connection, held, DocumentState.TIMESTAMPED)
         if token is not None:
-            stamped = {"token": token.der, "token_time": _milliseconds(token.time)}
+            stamped = {"token": token.der, "token_time": milliseconds(token.time)}
             connection.execute(_FILL_SLOT, _named(held, ordinal) | stamped)
         return advanced
 
@@ -236,7 +235,7 @@ def record_stored(
     with transaction(register.engine) as connection:
         return advance(
             connection, held, DocumentState.STORED, final_sha256=sha256, final_size=size, final_level=level,
-            extend_at=_milliseconds(extend_at),
+            extend_at=None if extend_at is None else milliseconds(extend_at),
         )  # fmt: skip
 
 
@@ -247,20 +246,11 @@ def record_issue(register: Register, held: Claim) -> Claim:
         last = connection.execute(_SLOT, _named(held, row["slots"])).mappings().one()
         at = database_time(connection)
         advanced = advance(connection, held, DocumentState.ISSUED, issued_at=at)
-        connection.execute(
-            _ADD_FILE,
-            {
-                "agency_id": held.agency_id,
-                "document_id": held.document_id,
-                "sha256": row["final_sha256"],
-                "code": row["code"],
-                "byte_range_digest": last["covered_digest"] or last["digest"],
-                "level": row["final_level"],
-                "reason": "issued",
-                "size": row["final_size"],
-                "at": at,
-            },
-        )
+        add_file(
+            connection, held.agency_id, held.document_id, code=row["code"], sha256=row["final_sha256"],
+            byte_range_digest=last["covered_digest"] or last["digest"], level=row["final_level"],
+            reason="issued", size=row["final_size"], at=at,
+        )  # fmt: skip
         today = day_in(row["zone"], datetime.now(UTC))
         status.add_event(connection, held.agency_id, held.document_id, "issued", row["issued_on"])
         connection.execute(_PUBLISH, {"of_code": row["code"]})
@@ -314,7 +304,3 @@ def _named(held: Claim, ordinal: int | None = None) -> dict[str, Any]:
     """The parameters that name the claimed document, and one of its slots."""
     of = {"of_agency": held.agency_id, "of_document": held.document_id}
     return of if ordinal is None else {**of, "of_ordinal": ordinal}
-
-
-def _milliseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)

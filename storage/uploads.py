@@ -13,8 +13,8 @@ from sqlalchemy import insert, update
 from storage import audit, compare, status
 from storage.database import database_time, transaction
 from storage.foreign import Entry, ForeignDocument, Mode, add_foreign, draw_entry
-from storage.register import Register, add_to_outbox
-from storage.tables import document, document_file, now_ms, public_record, signature_intent
+from storage.register import Register, add_file, add_to_outbox
+from storage.tables import document, now_ms, public_record, signature_intent
 from storage.units import Unit
 from storage.vocabulary import DocumentState
 
@@ -72,13 +72,9 @@ def complete(
                 issued_at=at,
             )
         )  # fmt: skip
-        connection.execute(
-            insert(document_file),
-            {
-                "agency_id": agency_id, "document_id": entry.document_id, "sha256": sha256,
-                "code": entry.code, "byte_range_digest": digest.hex(), "level": level, "reason": "issued",
-                "size": size, "at": at,
-            },
+        add_file(
+            connection, agency_id, entry.document_id, code=entry.code, sha256=sha256,
+            byte_range_digest=digest.hex(), level=level, reason="issued", size=size, at=at,
         )  # fmt: skip
         connection.execute(
             update(public_record).where(public_record.c.code == entry.code).values(issued=True)

@@ -62,6 +62,16 @@ def is_altered(signature: SignatureReport) -> bool:
     )
 
 
+def is_sound(signature: SignatureReport) -> bool:
+    """Whether nothing is to be said against this signature: intact, trusted, and nothing forbidden since."""
+    return (
+        signature.integrity == "intact"
+        and signature.changes in ("none", "permitted")
+        and signature.covers != "partial"
+        and signature.trust == "trusted"
+    )
+
+
 @dataclass(frozen=True)
 class Observation:
     """A finding before it has words: its stable code and the values that its sentence names."""

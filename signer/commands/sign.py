@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -22,13 +21,13 @@ from signer import key_rules
 from signer.commands.arguments import PlainText
 from signer.commands.data import public_url
 from signer.commands.setup import prepare
-from signer.cycle import SelfCheckFailed, Workshop
+from signer.cycle import Workshop
 from signer.logs import log_as_json
 from signer.settings import Settings, load_settings
 from signer.upload import SignedUpload, StampPlace, UploadOrder, UploadTools, sign_upload
 from signer.workshop import development_transport, open_workshop
 from storage import audit, uploads
-from storage.archive import final_key
+from storage.archive import store_final
 from storage.database import transaction
 from storage.foreign import Entry, ForeignDocument
 from storage.records import day_in
@@ -207,7 +206,8 @@ def _sign_registered(
 
     try:
         made = _sign(settings, workshop, copy, order, intend)
-        _archive(workshop, agency, copy, made, described)
+        content = copy.read_bytes()
+        store_final(workshop.archive, agency.id, made.sha256, content, described.retain_until)
     except AbsahError as error:
         uploads.abandon(register, agency.id, _ACTOR, entry, error.code)
         raise
@@ -216,15 +216,6 @@ def _sign_registered(
         sha256=made.sha256, size=made.size, digest=made.digest, level=made.signature.level,
     )  # fmt: skip
     return made, entry
-
-
-def _archive(
-    workshop: Workshop, agency: Unit, copy: Path, made: SignedUpload, described: ForeignDocument
-) -> None:
-    key = final_key(agency.id, made.sha256)
-    workshop.archive.put_once(key, copy.read_bytes(), retain_until=described.retain_until)
-    if hashlib.sha256(workshop.archive.read(key)).hexdigest() != made.sha256:
-        raise SelfCheckFailed("The archive returned other bytes than were stored.", code="ARCHIVE_CORRUPT")
 
 
 def _signer(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,3 +51,35 @@ class Row:
             f"{self.name:26} {self.ours:9.1f} {unit} {theirs:>12} {ratio:>8} {self.cpu_ms:8.1f} {self.runs:5}"
             f"  {self.peer or ''}"
         )
+
+
+def interleave(
+    seconds: float,
+    name: str,
+    ours: Callable[[], float],
+    peer: str | None,
+    theirs: Callable[[], float] | None,
+    *,
+    rest: float = 0.0,
+) -> Row:
+    """Turn by turn; ``rest`` seconds before each, for what a side still does after its answer.
+
+    The CPU is that of this process: what a child of the sandbox spends, the kernel counts nowhere that we
+    can read.
+    """
+    for _ in range(3):
+        ours(), theirs and theirs()
+    mine, others, cpu = [], [], []
+    until = time.monotonic() + seconds
+    while len(mine) < 15 or time.monotonic() < until:
+        time.sleep(rest)
+        began = time.process_time()
+        mine.append(ours())
+        cpu.append(time.process_time() - began)
+        if theirs is not None:
+            time.sleep(rest)
+            others.append(theirs())
+    median = statistics.median
+    return Row(
+        name, median(mine) * 1e3, peer, median(others) * 1e3 if others else None, median(cpu) * 1e3, len(mine)
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import itertools
 import logging
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from signer.signature import SignatureField
 from signer.timestamp import TOKEN_SIZE
 from templates.render import Rendered
 from tests.bench.dss import Dss, missing
-from tests.bench.row import Row
+from tests.bench.row import Row, interleave
 from tests.interop import authority
 from tests.signer.archiving import Archiving
 from verifier.by_file import inspect
@@ -73,7 +72,7 @@ class Signing:
         def measure(name: str) -> Row | None:
             ours = self._ours(level, key)
             if not dss:
-                return self._interleave(name, ours, "pyHanko PdfSigner", self._pyhanko(level, key))
+                return interleave(self._seconds, name, ours, "pyHanko PdfSigner", self._pyhanko(level, key))
             reason = missing()
             if reason is not None:
                 print(f"{name}: left out, {reason}", file=sys.stderr)
@@ -84,8 +83,13 @@ class Signing:
                 pdf.write_bytes(self._page.pdf)
                 peer.warm_signing(pdf, out, level=level, key=key)
                 self._expect(out.read_bytes(), level)
-                return self._interleave(
-                    name, ours, "EU DSS", lambda: peer.sign(pdf, out, level=level, key=key), rest=_REST
+                return interleave(
+                    self._seconds,
+                    name,
+                    ours,
+                    "EU DSS",
+                    lambda: peer.sign(pdf, out, level=level, key=key),
+                    rest=_REST,
                 )
             finally:
                 peer.close()
@@ -181,7 +185,7 @@ class Signing:
             return signature.assemble(frozen.pdf, frozen.byte_range, token.der)
 
         self._expect(renew(), "LTA", stamps=2)
-        row = self._interleave(name, _timed(renew), None, None)
+        row = interleave(self._seconds, name, _timed(renew), None, None)
         return Row(name, 1e3 / row.ours, None, None, row.cpu_ms, row.runs, unit="per_s")
 
     def _expect(self, pdf: bytes, level: str, stamps: int | None = None) -> None:
@@ -191,33 +195,6 @@ class Signing:
         assert answer.signatures[0].level == _TOLD[level], (level, answer.signatures, answer.findings)
         assert {each.indication for each in answer.signatures} == {"TOTAL-PASSED"}, answer.findings
         assert stamps is None or kinds.count("document_timestamp") == stamps
-
-    def _interleave(
-        self,
-        name: str,
-        ours: Callable[[], float],
-        peer: str | None,
-        theirs: Callable[[], float] | None,
-        *,
-        rest: float = 0.0,
-    ) -> Row:
-        for _ in range(3):
-            ours(), theirs and theirs()
-        mine, others, cpu = [], [], []
-        until = time.monotonic() + self._seconds
-        while len(mine) < 15 or time.monotonic() < until:
-            time.sleep(rest)
-            began = time.process_time()
-            mine.append(ours())
-            cpu.append(time.process_time() - began)
-            if theirs is not None:
-                time.sleep(rest)
-                others.append(theirs())
-        median = statistics.median
-        return Row(
-            name, median(mine) * 1e3, peer, median(others) * 1e3 if others else None, median(cpu) * 1e3,
-            len(mine),
-        )  # fmt: skip
 
 
 class _InProcess(TimeStamper):

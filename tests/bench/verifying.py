@@ -24,7 +24,7 @@ from pyhanko_certvalidator import ValidationContext
 from templates.render import Rendered
 from tests.bench import archived
 from tests.bench.dss import Dss, missing
-from tests.bench.row import Row
+from tests.bench.row import Row, interleave
 from tests.interop import authority
 from verifier.by_file import inspect
 from verifier.page_pictures import field_to_compare
@@ -85,7 +85,7 @@ class Verifying:
                 return None
             file = self._archived
             self._expect(dss.warm(file, visual=False), "visual_differences", 0)
-            return self._interleave(
+            return interleave(self._seconds,
                 name, self._inspect(sandbox, file), "EU DSS, no visual comparison",
                 lambda: dss.validate(file, visual=False), rest=_REST,
             )  # fmt: skip
@@ -108,8 +108,12 @@ class Verifying:
             return time.perf_counter() - began
 
         with Sandbox() as sandbox:
-            return self._interleave(
-                name, self._inspect(sandbox, self._archived), "pyHanko, difference analysis", theirs
+            return interleave(
+                self._seconds,
+                name,
+                self._inspect(sandbox, self._archived),
+                "pyHanko, difference analysis",
+                theirs,
             )
 
     def _with_pages(self, name: str) -> Row | None:
@@ -138,8 +142,13 @@ class Verifying:
                 assert len(pairs) == differences
                 return took
 
-            return self._interleave(
-                name, ours, "EU DSS, its default", lambda: dss.validate(file, visual=True), rest=_REST
+            return interleave(
+                self._seconds,
+                name,
+                ours,
+                "EU DSS, its default",
+                lambda: dss.validate(file, visual=True),
+                rest=_REST,
             )
 
     def _sandbox_adds(self, name: str) -> Row:
@@ -153,8 +162,8 @@ class Verifying:
             return time.perf_counter() - began
 
         with Sandbox() as sandbox:
-            row = self._interleave(
-                name, self._inspect(sandbox, self._archived), "the same in this process", bare
+            row = interleave(
+                self._seconds, name, self._inspect(sandbox, self._archived), "the same in this process", bare
             )
         assert row.theirs is not None
         return Row(name, row.ours - row.theirs, f"of {row.ours:.1f} ms in all", None, row.cpu_ms, row.runs)
@@ -163,7 +172,7 @@ class Verifying:
         file = self._keep("scan", archived.scan(self._authority))
         with Sandbox() as sandbox:
             ours = self._inspect(sandbox, file, signatures=5)
-            return self._interleave(name, ours, None, None)
+            return interleave(self._seconds, name, ours, None, None)
 
     def _many(self, name: str) -> Row:
         """``absah verify --jobs 2`` from start to end, its own start included."""
@@ -240,39 +249,6 @@ class Verifying:
         first = signatures[0]
         assert first["indication"] == "TOTAL_PASSED", first
         assert first[key] >= least if least else first[key] == 0, first
-
-    def _interleave(
-        self,
-        name: str,
-        ours: Callable[[], float],
-        peer: str | None,
-        theirs: Callable[[], float] | None,
-        *,
-        rest: float = 0.0,
-    ) -> Row:
-        """Turn by turn; ``rest`` seconds before each, for what a side still does after its answer."""
-        for _ in range(3):
-            ours(), theirs and theirs()
-        mine, others, cpu = [], [], []
-        until = time.monotonic() + self._seconds
-        while len(mine) < 15 or time.monotonic() < until:
-            time.sleep(rest)
-            began = _cpu()
-            mine.append(ours())
-            cpu.append(_cpu() - began)
-            if theirs is not None:
-                time.sleep(rest)
-                others.append(theirs())
-        median = statistics.median
-        return Row(
-            name, median(mine) * 1e3, peer, median(others) * 1e3 if others else None, median(cpu) * 1e3,
-            len(mine),
-        )  # fmt: skip
-
-
-def _cpu() -> float:
-    # Of this process: what a child of the sandbox spends, the kernel counts nowhere that we can read.
-    return time.process_time()
 
 
 def _peak(process: subprocess.Popen[bytes]) -> float:

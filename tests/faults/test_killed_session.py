@@ -15,19 +15,23 @@ from storage.vocabulary import Unavailable
 from tests.faults.checking import check_issued_once, let_time_pass, rows
 from tests.faults.processes import PROCESSES, end_of
 from tests.faults.worker import sign_and_die
-from tests.keys.attended import AGENCY, attended_office, begun, present, signed_in_a_session, typed
-from tests.keys.bsre_server import Authority, Bsre, ListServer, server
-from tests.keys.serving import serving
+from tests.keys.attended import (
+    AGENCY,
+    begun,
+    office_at,
+    present,
+    published_authority,
+    signed_in_a_session,
+    typed,
+)
+from tests.keys.bsre_server import Authority, Bsre
 from tests.office import Office
 from tests.services import wait_for
 
 
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Authority]:
-    lists = ListServer()
-    with serving(lists) as url:
-        made = Authority.create(url)
-        lists.crl = made.crl
+    with published_authority() as made:
         yield made
 
 
@@ -38,8 +42,8 @@ def bsre(authority: Authority) -> Bsre:
 
 @pytest.fixture
 def office(bsre: Bsre, empty_office: Office, tmp_path: Path) -> Iterator[Office]:
-    with serving(server(bsre)) as url:
-        yield attended_office(empty_office, tmp_path, bsre.authority, url.rstrip("/"))
+    with office_at(bsre, empty_office, tmp_path) as made:
+        yield made
 
 
 def killed_in_a_session(office: Office, effect: str, when: str) -> sessions.Session:

@@ -18,6 +18,12 @@ def _array(pdf: bytes) -> re.Match[bytes] | None:
     return found[-1] if found else None
 
 
+def _with_content(pdf: bytes, number: int) -> tuple[bytes, int]:
+    """The file with a page's other content behind it as object ``number``, and where that stands."""
+    out = updates.with_end_of_line(pdf)
+    return out + b"%d 0 obj\n%s\nendobj\n" % (number, _CONTENT), len(out)
+
+
 def odd_byte_range(pdf: bytes, random: Random) -> bytes | None:
     """Two, three, six entries; numbers that are none, wrap around or lie outside; a reference."""
     match = _array(pdf)
@@ -109,9 +115,7 @@ def unfinished_revision(pdf: bytes, random: Random) -> bytes | None:
     content = updates.content_object(pdf)
     if content is None:
         return None
-    out = updates.with_end_of_line(pdf)
-    at = len(out)
-    out += b"%d 0 obj\n%s\nendobj\n" % (content, _CONTENT)
+    out, at = _with_content(pdf, content)
     start = len(out)
     table = b"xref\n%d 1\n%010d 00000 n \n" % (content, at)
     trailer = b"trailer\n<< %s /Prev %d >>\n" % (updates.trailer_entries(pdf), updates.last_startxref(pdf))
@@ -135,10 +139,8 @@ def repeated_key(pdf: bytes, random: Random) -> bytes | None:
     if content is None or page is None:
         return None
     number, body = page
-    out = updates.with_end_of_line(pdf)
     new = updates.highest_number(pdf) + 1
-    at = len(out)
-    out += b"%d 0 obj\n%s\nendobj\n" % (new, _CONTENT)
+    out, at = _with_content(pdf, new)
     page_at = len(out)
     twice = [b"/Contents %d 0 R" % new, b"/Contents %d 0 R" % content]
     random.shuffle(twice)
@@ -151,9 +153,7 @@ def hidden_table(pdf: bytes, random: Random) -> bytes | None:
     content = updates.content_object(pdf)
     if content is None:
         return None
-    out = updates.with_end_of_line(pdf)
-    at = len(out)
-    out += b"%d 0 obj\n%s\nendobj\n" % (content, _CONTENT)
+    out, at = _with_content(pdf, content)
     new = updates.highest_number(pdf) + 1
     row = b"\x01" + at.to_bytes(4, "big") + b"\0\0"
     hidden = len(out)
@@ -174,9 +174,7 @@ def circular_chain(pdf: bytes, random: Random) -> bytes | None:
     content = updates.content_object(pdf)
     if content is None:
         return None
-    out = updates.with_end_of_line(pdf)
-    at = len(out)
-    out += b"%d 0 obj\n%s\nendobj\n" % (content, _CONTENT)
+    out, at = _with_content(pdf, content)
     previous = random.choice((len(out), len(pdf) * 2, at))
     return updates.append_table(out, {content: at}, previous=previous)
 

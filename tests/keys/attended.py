@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -13,7 +15,8 @@ from signer.sessions import Presence
 from storage import sessions
 from storage.sessions import Session
 from tests.faults.checking import let_time_pass
-from tests.keys.bsre_server import NIK, PASSPHRASE, PASSWORD, USERNAME, Authority
+from tests.keys.bsre_server import NIK, PASSPHRASE, PASSWORD, USERNAME, Authority, Bsre, ListServer, server
+from tests.keys.serving import serving
 from tests.office import Office, open_office
 
 AGENCY, KEY = "dpmptsp-contoh", "kepala-dpmptsp-contoh"
@@ -48,6 +51,23 @@ def attended_office(
     (data / "trust" / "bsre.pem").write_bytes(root)
     changed = {"data": data, "keys_file": write_key(folder, authority, url, version=version)}
     return open_office(empty.settings.model_copy(update=changed), empty.keys)
+
+
+@contextmanager
+def published_authority() -> Iterator[Authority]:
+    """BSrE's authority, with a server that gives its revocation list."""
+    lists = ListServer()
+    with serving(lists) as url:
+        made = Authority.create(url)
+        lists.crl = made.crl
+        yield made
+
+
+@contextmanager
+def office_at(bsre: Bsre, empty: Office, folder: Path, *, version: int = 1) -> Iterator[Office]:
+    """`attended_office` while that BSrE answers."""
+    with serving(server(bsre)) as url:
+        yield attended_office(empty, folder, bsre.authority, url.rstrip("/"), version=version)
 
 
 def typed(office: Office, session: Session, secret: HumanSecret | None = None) -> Session:

@@ -21,9 +21,8 @@ from signer.worker import run
 from storage import api_keys
 from storage.database import transaction
 from storage.vocabulary import AbsahError
-from tests.keys.attended import AGENCY, attended_office
-from tests.keys.bsre_server import PASSPHRASE, Authority, Bsre, ListServer, server
-from tests.keys.serving import serving
+from tests.keys.attended import AGENCY, office_at, published_authority
+from tests.keys.bsre_server import PASSPHRASE, Authority, Bsre
 from tests.office import Office
 from tests.services import wait_for
 
@@ -32,10 +31,7 @@ SESSIONS = "/api/v1/signing-sessions"
 
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Authority]:
-    lists = ListServer()
-    with serving(lists) as url:
-        made = Authority.create(url)
-        lists.crl = made.crl
+    with published_authority() as made:
         yield made
 
 
@@ -46,8 +42,8 @@ def bsre(authority: Authority) -> Bsre:
 
 @pytest.fixture
 def office(bsre: Bsre, empty_office: Office, tmp_path: Path) -> Iterator[Office]:
-    with serving(server(bsre)) as url:
-        yield attended_office(empty_office, tmp_path, bsre.authority, url.rstrip("/"))
+    with office_at(bsre, empty_office, tmp_path) as made:
+        yield made
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,16 @@ from storage import alarms, queue, sessions, tables
 from storage.database import transaction
 from storage.vocabulary import Conflict, NotFound, Unavailable
 from tests.faults.checking import check_consistency, rows
-from tests.keys.attended import AGENCY, KEY, attended_office, begun, present, signed_in_a_session, typed
+from tests.keys.attended import (
+    AGENCY,
+    KEY,
+    begun,
+    office_at,
+    present,
+    published_authority,
+    signed_in_a_session,
+    typed,
+)
 from tests.keys.bsre_server import (
     EMAIL,
     NIK,
@@ -32,10 +40,7 @@ from tests.keys.bsre_server import (
     TOTP,
     Authority,
     Bsre,
-    ListServer,
-    server,
 )
-from tests.keys.serving import serving
 from tests.office import Office, open_office
 from tests.services import wait_for
 from verifier import check
@@ -47,10 +52,7 @@ DOCUMENTS = "/api/v1/documents"
 
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Authority]:
-    lists = ListServer()
-    with serving(lists) as url:
-        made = Authority.create(url)
-        lists.crl = made.crl
+    with published_authority() as made:
         yield made
 
 
@@ -59,12 +61,6 @@ def bsre(authority: Authority) -> Iterator[Bsre]:
     service = Bsre(authority)
     yield service
     service.lost.set()
-
-
-@contextmanager
-def office_at(bsre: Bsre, empty: Office, folder: Path, *, version: int = 1) -> Iterator[Office]:
-    with serving(server(bsre)) as url:
-        yield attended_office(empty, folder, bsre.authority, url.rstrip("/"), version=version)
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ import zxingcpp
 from PIL import Image
 from sqlalchemy import select
 
+from signer.countersignature import freeze_countersignature
 from signer.cycle import SelfCheckFailed
+from signer.signature import SignatureRefused
 from signer.upload import StampPlace, UploadTools
 from signer.upload_words import UploadRefused
 from storage.archive import final_key
@@ -125,14 +127,21 @@ def page_of(width: int, height: int, entries: bytes = b"", content: bytes = b"")
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d %d]/Contents 4 0 R %s>>" % (width, height, entries),
         b"<</Length %d>>\nstream\n%s\nendstream" % (len(content), content),
     ]
+    return file_of(objects)
+
+
+def file_of(objects: list[bytes]) -> bytes:
+    """A file of these objects, the first of which is its catalog."""
     out = bytearray(b"%PDF-1.7\n")
     places = []
     for number, each in enumerate(objects, 1):
         places.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, each)
     start = len(out)
-    out += b"xref\n0 5\n0000000000 65535 f\r\n" + b"".join(b"%010d 00000 n\r\n" % each for each in places)
-    return bytes(out + b"trailer\n<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start)
+    size = len(objects) + 1
+    out += b"xref\n0 %d\n0000000000 65535 f\r\n" % size
+    out += b"".join(b"%010d 00000 n\r\n" % each for each in places)
+    return bytes(out + b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, start))
 
 
 def test_the_lowest_free_place_is_taken() -> None:
@@ -158,6 +167,16 @@ def test_the_lowest_free_place_is_taken() -> None:
 )
 def test_a_stamp_without_a_place_is_refused(wish: Wish, code: str) -> None:
     assert survey(page_of(595, 842, content=b"0 0 595 842 re f"), wish).refused == code
+
+
+def test_a_field_needs_a_page_that_is_an_object_of_its_own() -> None:
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>"
+    pdf = file_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[%s]/Count 1>>" % page])
+    with pytest.raises(SignatureRefused) as refusal:
+        freeze_countersignature(
+            pdf, stamp=None, certify=False, signer_name="Ahmad", reason="", location="", at=AT, reserved=100
+        )
+    assert refusal.value.code == "PDF_STRUCTURE"
 
 
 def test_a_stamp_may_lie_on_the_line_that_waits_for_it() -> None:
