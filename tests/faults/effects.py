@@ -27,7 +27,7 @@ EFFECTS = (
     "steps:record_cms",
     "timestamps:stamp_digest",
     "steps:record_token",
-    "revocation:collect",
+    "revocation:collect_for",
     "preservation:record_evidence",
     "archive:put_once:2",  # the final file
     "steps:record_stored",
