@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from asn1crypto import tsp
+from cryptography import x509
 from cryptography.hazmat import asn1
 
 from keys import revocation_server
@@ -28,8 +28,15 @@ POLICY = "2.999.3161.1"  # under the arc for examples (ITU-T X.660), so that nob
 REQUEST_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
 
-_SEQUENCE, _GENERALIZED_TIME = 0x30, 0x18
-_DIGEST_SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
+_SEQUENCE, _BIT_STRING, _GENERALIZED_TIME = 0x30, 0x03, 0x18
+_DIGEST_SIZES = {
+    "2.16.840.1.101.3.4.2.1": 32,  # SHA-256
+    "2.16.840.1.101.3.4.2.2": 48,  # SHA-384
+    "2.16.840.1.101.3.4.2.3": 64,  # SHA-512
+}
+# RFC 3161, 2.4.2: PKIStatus, and the bits of PKIFailureInfo.
+_GRANTED, _REJECTION = 0, 2
+_BAD_ALG, _BAD_REQUEST, _BAD_DATA_FORMAT, _UNACCEPTED_POLICY, _UNACCEPTED_EXTENSION = 0, 2, 5, 15, 16
 _MAXIMUM_REQUEST = 16 * 1024
 _PATIENCE = 10.0  # seconds for a client to send its request
 
@@ -39,9 +46,37 @@ _log = logging.getLogger(__name__)
 class _Rejected(Exception):
     """The request gets a PKIFailureInfo instead of a token (RFC 3161, 2.4.2)."""
 
-    def __init__(self, failure: str) -> None:
+    def __init__(self, failure: int) -> None:
         super().__init__(failure)
         self.failure = failure
+
+
+@asn1.sequence
+class _Algorithm:
+    """AlgorithmIdentifier of a digest, whose parameters are NULL or missing (RFC 5754, 2)."""
+
+    algorithm: x509.ObjectIdentifier
+    parameters: asn1.Null | None
+
+
+@asn1.sequence
+class _Imprint:
+    """MessageImprint."""
+
+    algorithm: _Algorithm
+    digest: bytes
+
+
+@asn1.sequence
+class _Request:
+    """TimeStampReq (RFC 3161, 2.4.1)."""
+
+    version: int
+    imprint: _Imprint
+    policy: x509.ObjectIdentifier | None
+    nonce: int | None
+    wants_certificates: Annotated[bool, asn1.Default(False)]
+    extensions: Annotated[list[asn1.TLV] | None, asn1.Implicit(0)]
 
 
 class DevelopmentTimeStampAuthority:
@@ -59,23 +94,22 @@ class DevelopmentTimeStampAuthority:
         try:
             token = self._token(_parse(request_der))
         except _Rejected as rejected:
-            return _response({"status": "rejection", "fail_info": {rejected.failure}})
-        return _response({"status": "granted"}, token)
+            return _response(_REJECTION, _failure_info(rejected.failure))
+        return _response(_GRANTED, token=token)
 
-    def _token(self, request: tsp.TimeStampReq) -> bytes:
+    def _token(self, request: _Request) -> bytes:
         # Random, so that numbers stay unique over restarts without anything to remember.
         serial = secrets.randbits(127) | 1 << 126
         time = self._clock().astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii")
-        nonce = request["nonce"].native
         content = element(
             _SEQUENCE,
             asn1.encode_der(1),
             object_identifier(POLICY),
-            request["message_imprint"].dump(),
+            asn1.encode_der(request.imprint),
             asn1.encode_der(serial),
             element(_GENERALIZED_TIME, time),
             element(_SEQUENCE, asn1.encode_der(1)),  # accurate to a second
-            b"" if nonce is None else asn1.encode_der(nonce),
+            b"" if request.nonce is None else asn1.encode_der(request.nonce),
         )
         certificate = self._key.certificate
         attributes = signed_attributes(certificate, ID_TST_INFO, hashlib.sha256(content).digest())
@@ -85,7 +119,7 @@ class DevelopmentTimeStampAuthority:
             self._key.sign(attributes),
             content_type=ID_TST_INFO,
             content=content,
-            certificates=(certificate, *self._key.chain) if request["cert_req"].native else (),
+            certificates=(certificate, *self._key.chain) if request.wants_certificates else (),
         )
 
 
@@ -144,29 +178,32 @@ class _Handler(BaseHTTPRequestHandler):
         _log.debug(format, *args)
 
 
-def _parse(request_der: bytes) -> tsp.TimeStampReq:
+def _parse(request_der: bytes) -> _Request:
     """A request that we can answer."""
     try:
-        request = tsp.TimeStampReq.load(request_der, strict=True)
-        known = request.native  # forces the whole parse
-        algorithm = known["message_imprint"]["hash_algorithm"]["algorithm"]
-        digest = known["message_imprint"]["hashed_message"]
-    except Exception as problem:
-        # asn1crypto raises ValueError, TypeError, KeyError and more on hostile bytes; all mean the same.
-        raise _Rejected("bad_data_format") from problem
-    if known["version"] != "v1":
-        raise _Rejected("bad_request")
-    if algorithm not in _DIGEST_SIZES:
-        raise _Rejected("bad_alg")
-    if len(digest) != _DIGEST_SIZES[algorithm]:
-        raise _Rejected("bad_data_format")
-    if known["req_policy"] not in (None, POLICY):
-        raise _Rejected("unaccepted_policy")
-    if known["extensions"]:
-        raise _Rejected("unaccepted_extensions")
+        request = asn1.decode_der(_Request, request_der)
+    except ValueError as problem:
+        raise _Rejected(_BAD_DATA_FORMAT) from problem
+    if request.version != 1:
+        raise _Rejected(_BAD_REQUEST)
+    size = _DIGEST_SIZES.get(request.imprint.algorithm.algorithm.dotted_string)
+    if size is None:
+        raise _Rejected(_BAD_ALG)
+    if len(request.imprint.digest) != size:
+        raise _Rejected(_BAD_DATA_FORMAT)
+    if request.policy is not None and request.policy.dotted_string != POLICY:
+        raise _Rejected(_UNACCEPTED_POLICY)
+    if request.extensions:
+        raise _Rejected(_UNACCEPTED_EXTENSION)
     return request
 
 
-def _response(status: dict[str, object], token: bytes = b"") -> bytes:
+def _failure_info(bit: int) -> bytes:
+    """A PKIFailureInfo with that bit, as DER writes named bits: without zeros behind the last one."""
+    octets, unused = bit // 8, 7 - bit % 8
+    return element(_BIT_STRING, bytes((unused,)) + bytes(octets) + bytes((1 << unused,)))
+
+
+def _response(status: int, failure_info: bytes = b"", token: bytes = b"") -> bytes:
     """TimeStampResp ::= SEQUENCE { status PKIStatusInfo, timeStampToken OPTIONAL }."""
-    return element(_SEQUENCE, tsp.PKIStatusInfo(status).dump(), token)
+    return element(_SEQUENCE, element(_SEQUENCE, asn1.encode_der(status), failure_info), token)

@@ -13,7 +13,7 @@ from signer.parts import open_archive, open_desk
 from signer.requests import Desk
 from signer.routes.specimens import add_specimens
 from signer.settings import Settings
-from storage.database import open_database_to_read, transaction
+from storage.database import open_database_to_read, reading
 from storage.lookup import Lookup
 from storage.records import Issuer
 from storage.signing_keys import expiring
@@ -77,7 +77,7 @@ def create_combined_app(settings: Settings) -> FastAPI:
 
 def _whose_service(desk: Desk) -> tuple[Issuer, str, bytes]:
     """The first agency's regency and contact, time zone and logo: who answers for this installation."""
-    with transaction(desk.register.engine) as connection:
+    with reading(desk.register.engine) as connection:
         for agency in agencies(connection):
             regency = regency_of(connection, agency)
             issuer = Issuer(agency.name, regency.name, agency.phone, agency.email, agency.website)

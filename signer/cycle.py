@@ -18,12 +18,20 @@ from keys.software import usable
 from signer import key_rules, signature
 from signer.composition import compose_document
 from signer.key_use import ask_for_cms, ask_for_pdf, check_signed_pdf
-from signer.levels import ValidationData, add_validation_data, is_stamped
-from signer.preservation import gather, is_below, lacks_time, reached, when_due, with_document_timestamp
+from signer.levels import ValidationData, is_stamped
+from signer.preservation import (
+    gather,
+    is_below,
+    lacks_time,
+    reached,
+    when_due,
+    with_document_timestamp,
+    with_validation_data,
+)
 from signer.revocation import Revocation, RevocationUnavailable
 from signer.template_change import CHANGED
 from signer.timestamp import TimestampRefused, TimestampUnavailable, Token
-from storage import queue, steps
+from storage import preservation, queue, steps
 from storage.archive import Archive, staging_key, store_final
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot, read_document
@@ -312,17 +320,19 @@ def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes, *,
     try:
         if stamp:
             # First, so that what proves this time-stamp is gathered with the rest; kept in a row of its own.
-            pdf = with_document_timestamp(workshop, held, pdf, -1, ValidationData())
+            kept = preservation.read(workshop.register, held, -1)
+            pdf = with_document_timestamp(workshop, held, pdf, -1, ValidationData(), kept)
         if is_below(document.level, "PAdES-B-LT"):
             return pdf
-        data = gather(workshop, held, pdf, ordinal=0)
+        kept = preservation.read(workshop.register, held, 0)
+        data = gather(workshop, pdf, kept)
         if document.level == "PAdES-B-LTA":
             try:
-                return with_document_timestamp(workshop, held, pdf, 0, data)
+                return with_document_timestamp(workshop, held, pdf, 0, data, kept)
             except (TimestampUnavailable, TimestampRefused):
                 if document.outage == "wait":
                     raise
-        return add_validation_data(pdf, data)
+        return with_validation_data(workshop, held, pdf, 0, data)
     except (RevocationUnavailable, TimestampUnavailable, TimestampRefused):
         if document.outage == "wait":
             raise

@@ -22,6 +22,7 @@ from signer.levels import (
 from signer.signature import assemble
 from storage import preservation
 from storage.archive import read_final, store_final
+from storage.preservation import Extension, Preserved
 from storage.queue import Claim
 from storage.vocabulary import LEVELS
 from verifier.report import FileAnswer
@@ -35,50 +36,57 @@ _LEAST_PAUSE = timedelta(days=1)
 
 
 def gather(
-    workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, *, late: bool = False, renewal: bool = False
+    workshop: Workshop, pdf: bytes, kept: Preserved | None, *, late: bool = False, renewal: bool = False
 ) -> ValidationData:
     """What proves that a file's certificates stood: signers', time-stamps', and all above them.
 
-    ``late`` says that the signatures' time is proven, so that an answer “revoked since” is proof, too. For a
-    ``renewal`` only the last time-stamp's are asked about: the file holds what proves the others, and of a
-    signer's certificate that ended years ago nobody says anything any more.
+    ``kept`` is what an earlier attempt gathered. ``late`` says that the signatures' time is proven, so that
+    an answer “revoked since” is proof, too. For a ``renewal`` only the last time-stamp's are asked about: the
+    file holds what proves the others, and of a signer's certificate that ended years ago nobody says anything
+    any more.
 
     Raises:
         CertificateRevoked: a certificate was revoked, and not ``late``.
         RevocationUnavailable: nobody can be asked now.
     """
-    base = hashlib.sha256(pdf).hexdigest()
-    kept = preservation.read(workshop.register, held, ordinal)
-    if kept is not None and kept.base_sha256 == base:
+    if kept is not None and kept.base_sha256 == hashlib.sha256(pdf).hexdigest():
         return ValidationData.from_bytes(kept.evidence)
     signed = signed_data_of(pdf)
-    data = workshop.revocation.collect_for(
+    return workshop.revocation.collect_for(
         [last_timestamp(signed)] if renewal else signed, others=workshop.anchors, accept_revoked=late
     )
-    preservation.record_evidence(workshop.register, held, ordinal, base, data.to_bytes())
-    return data
+
+
+def with_validation_data(
+    workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, data: ValidationData
+) -> bytes:
+    """The file and what `gather` found."""
+    gathered = Preserved(hashlib.sha256(pdf).hexdigest(), data.to_bytes())
+    preservation.record(workshop.register, held, ordinal, gathered)
+    return add_validation_data(pdf, data)
 
 
 def with_document_timestamp(
-    workshop: Workshop, held: Claim, pdf: bytes, ordinal: int, data: ValidationData
+    workshop: Workshop,
+    held: Claim,
+    pdf: bytes,
+    ordinal: int,
+    data: ValidationData,
+    kept: Preserved | None,
 ) -> bytes:
-    """The file and what `gather` found, under a document time-stamp.
+    """The file and what `gather` found, under a document time-stamp: the one that is kept, if it fits.
 
     Raises:
         TimestampUnavailable, TimestampRefused: no authority gives a token that we believe.
     """
     frozen = freeze_document_timestamp(pdf, workshop.timestamps.token_size, data)
-    kept = preservation.read(workshop.register, held, ordinal)
     digest = frozen.digest.hex()
-    token = kept.token if kept is not None and kept.digest == digest else None
-    if kept is None:
-        base = hashlib.sha256(pdf).hexdigest()
-        preservation.record_evidence(workshop.register, held, ordinal, base, data.to_bytes())
-    if token is None:
-        made = workshop.timestamps.stamp_digest(frozen.digest)
-        preservation.record_token(workshop.register, held, ordinal, digest, made.der, made.time, made.until)
-        token = made.der
-    return assemble(frozen.pdf, frozen.byte_range, token)
+    if kept is not None and kept.digest == digest and kept.token is not None:
+        return assemble(frozen.pdf, frozen.byte_range, kept.token)
+    made = workshop.timestamps.stamp_digest(frozen.digest)
+    gathered = Preserved(hashlib.sha256(pdf).hexdigest(), data.to_bytes(), digest, made.der)
+    preservation.record(workshop.register, held, ordinal, gathered, at=made.time, until=made.until)
+    return assemble(frozen.pdf, frozen.byte_range, made.der)
 
 
 def reached(answer: FileAnswer) -> str:
@@ -118,7 +126,7 @@ def renewal_day(ends: datetime, now: datetime) -> datetime:
     return max(ends - _MARGIN, now + max((ends - now) / 2, _LEAST_PAUSE))
 
 
-def extend(workshop: Workshop, held: Claim) -> None:
+def extend(workshop: Workshop, present: Extension) -> None:
     """Raise the claimed document's file to the promised level, or renew its proof; see `preservation`.
 
     Raises:
@@ -128,19 +136,18 @@ def extend(workshop: Workshop, held: Claim) -> None:
     """
     from signer.cycle import SelfCheckFailed, check_file
 
-    register, archive = workshop.register, workshop.archive
-    present = preservation.read_extension(register, held)
+    archive, held, kept, ordinal = workshop.archive, present.held, present.kept, present.ordinal
     pdf = read_final(archive, held.agency_id, present.sha256)
     raising = is_below(present.reached, present.level)
     if present.reached == "PAdES-B-B":
         # First the time alone: what proves its authority can be asked about once that is there.
-        longer = with_document_timestamp(workshop, held, pdf, present.ordinal, ValidationData())
+        longer = with_document_timestamp(workshop, held, pdf, ordinal, ValidationData(), kept)
     else:
-        data = gather(workshop, held, pdf, present.ordinal, late=True, renewal=not raising)
+        data = gather(workshop, pdf, kept, late=True, renewal=not raising)
         if raising and present.level == "PAdES-B-LT":
-            longer = add_validation_data(pdf, data)
+            longer = with_validation_data(workshop, held, pdf, ordinal, data)
         else:
-            longer = with_document_timestamp(workshop, held, pdf, present.ordinal, data)
+            longer = with_document_timestamp(workshop, held, pdf, ordinal, data, kept)
     answer = check_file(workshop, longer, signatures=present.slots)
     level = reached(answer)
     if is_below(level, present.level) and not is_below(present.reached, level):
@@ -148,7 +155,7 @@ def extend(workshop: Workshop, held: Claim) -> None:
     sha256 = hashlib.sha256(longer).hexdigest()
     store_final(archive, held.agency_id, sha256, longer, present.retain_until)
     preservation.record_file(
-        register,
+        workshop.register,
         held,
         sha256=sha256,
         size=len(longer),

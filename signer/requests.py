@@ -17,7 +17,7 @@ from typing import Any
 from signer.composition import compose
 from storage import code
 from storage.api_keys import Client
-from storage.database import transaction
+from storage.database import reading
 from storage.limits import DOUBTFUL, ORDINAL_IN_USE, unneeded_override
 from storage.new_document import Accepted, NewDocument, NewSlot, Override, Predecessor
 from storage.place import normal_place
@@ -106,7 +106,7 @@ def accept(
         return earlier
 
     document_type = desk.catalogue.get(request.type)
-    with transaction(desk.register.engine) as connection:
+    with reading(desk.register.engine) as connection:
         agency = get_unit(connection, client.agency_id)
         regency = regency_of(connection, agency)
         officers = tuple(officer_for_role(connection, agency.id, slot.role) for slot in document_type.slots)

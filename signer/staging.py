@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from signer.cycle import Workshop
-from storage.database import transaction
+from storage.database import reading
 from storage.reading import final_documents
 from storage.units import agencies
 
@@ -26,7 +26,7 @@ def sweep_staging(workshop: Workshop) -> int:
         storage.vocabulary.Unavailable: the archive or the database does not answer.
     """
     register, archive = workshop.register, workshop.archive
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         ids = [agency.id for agency in agencies(connection)]
     removed = 0
     for agency_id in ids:
@@ -34,7 +34,7 @@ def sweep_staging(workshop: Workshop) -> int:
         old = [staged for staged in archive.list_staging(agency_id) if staged.since <= latest]
         for start in range(0, len(old), _AT_ONCE):
             part = old[start : start + _AT_ONCE]
-            with transaction(register.engine) as connection:
+            with reading(register.engine) as connection:
                 final = final_documents(connection, agency_id, {staged.document_id for staged in part})
             for staged in part:
                 if staged.document_id in final:

@@ -7,30 +7,27 @@ time of its own choosing would be found out only by whoever verifies, years late
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import ClassVar
 
 import asn1crypto.x509
 import httpx
-from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
-from pyhanko.sign.general import find_unique_cms_attribute, match_issuer_serial
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
 
 from keys.cms import element, object_identifier
 from storage.vocabulary import AbsahError, Unavailable
-from verifier.algorithms import Message, check_signature, read_mechanism
-from verifier.ber import read_whole
+from verifier.algorithms import Message, digest_name
+from verifier.ber import BIT_STRING, INTEGER, OCTET_STRING, SEQUENCE, Element, read_whole
+from verifier.certificate import EXTENDED_KEY_USAGE, TIME_STAMPING, Certificate, read_certificate
+from verifier.cms import ID_TST_INFO, judge, read_signed_data
 
 REQUEST_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
@@ -40,12 +37,30 @@ TOKEN_SIZE = 8 * 1024
 TOLERANCE = timedelta(minutes=5)
 
 _MAXIMUM_REPLY = 64 * 1024
-_SEQUENCE, _OCTETS, _NULL = 0x30, 0x04, b"\x05\x00"
+_NULL = b"\x05\x00"
 _ID_SHA256 = object_identifier("2.16.840.1.101.3.4.2.1")
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_HASHES = {"sha256", "sha384", "sha512"}
-# RFC 3161, 2.4.2: failures of the moment, not of our request.
-_PASSING_FAILURES = {"time_not_available", "system_failure"}
+# RFC 3161, 2.4.2: PKIStatus granted and grantedWithMods, PKIFailureInfo by bit, and which of these are
+# failures of the moment, not of our request.
+_GRANTED = (0, 1)
+_FAILURES = {
+    0: "badAlg", 2: "badRequest", 5: "badDataFormat", 14: "timeNotAvailable", 15: "unacceptedPolicy",
+    16: "unacceptedExtension", 17: "addInfoNotAvailable", 25: "systemFailure",
+}  # fmt: skip
+_PASSING_FAILURES = frozenset(("timeNotAvailable", "systemFailure"))
+# What may follow a TSTInfo's time, in this order: accuracy, ordering, nonce, tsa, extensions.
+_GENERALIZED_TIME, _EXTENSIONS = 0x18, 0xA1
+_OPTIONAL = (SEQUENCE, 0x01, INTEGER, 0xA0, _EXTENSIONS)
+# Attributes out of order, which many authorities write and every reader accepts.
+_HARMLESS = frozenset(("SET OF",))
+_BROKEN = {
+    "CONTENT_CHANGED": "was changed after signing",
+    "SIGNER_CERTIFICATE_MISSING": "lacks the certificate that it names",
+    "SIGNER_CERTIFICATE_MISMATCH": "lacks the certificate that it names",
+    "SIGNATURE_INVALID": "has a broken signature",
+    "BAD_SIGNATURE": "is malformed, or signs something else",
+    "CERTIFICATE_CHANGED": "comes with a certificate that was changed",
+}
 
 
 class TimestampUnavailable(Unavailable):
@@ -125,51 +140,45 @@ class TimeStampAuthority:
 
     def _believe(self, response: bytes, imprint: bytes, nonce: int) -> Token:
         # (1) Granted, and a token of a size that we reserved room for.
-        token = _granted_token(response)
-        der: bytes = token.dump()
+        der = _granted_token(response)
         _require(len(der) <= self.token_size, "is larger than the room reserved for it")
 
         # (2) A CMS SignedData around a TSTInfo with exactly one signer (RFC 3161, 2.4.2).
-        _require(token["content_type"].native == "signed_data", "is not a signed token")
-        signed_data = token["content"]
-        content = signed_data["encap_content_info"]
-        _require(content["content_type"].native == "tst_info", "does not hold time-stamp data")
-        _require(len(signed_data["signer_infos"]) == 1, "must have exactly one signer")
-        signer_info = signed_data["signer_infos"][0]
-        # Taken before anything else looks into them: asn1crypto may encode anew what was read.
-        # RFC 5652, 5.4: the signature covers the attributes as a SET OF, not under their context tag.
-        signed = b"\x31" + signer_info["signed_attrs"].dump()[1:]
+        signed_data = read_signed_data(der)
+        _require(signed_data.content_type == ID_TST_INFO, "does not hold time-stamp data")
+        _require(len(signed_data.signers) == 1, "must have exactly one signer")
+        encapsulated = signed_data.content or b""
 
-        # (3) The signer's certificate is there, and the signed attributes name it (RFC 5816).
-        certificates = [each.chosen.dump() for each in signed_data["certificates"] or ()]
-        certificate = _named_certificate(signer_info, certificates)
+        # (3) It holds: message digest, content type, the signature over them (RFC 5652, 5.6), and the
+        # certificate that the signed attributes name (RFC 5816). Without that attribute, which RFC 3161,
+        # 2.4.2 demands, a certificate could be exchanged for another.
+        answer = judge(signed_data, Message(encapsulated))
+        _require(answer.integrity == "intact", _BROKEN.get(answer.finding or "", "cannot be judged"))
+        _require(answer.signed.certificate is not None, "does not name the certificate of its signer")
+        _require("sid" not in answer.notes, "names two different signers")
+        # Files are read leniently; what we are about to make evidence of may not need that.
+        _require(set(answer.notes) <= _HARMLESS, "is not written as the standard demands")
+        _require(answer.weakness is None, "is signed with an outdated hash or a short key")
+        authority = answer.certificate
+        assert authority is not None  # noqa: S101 - what is intact has its signer
 
-        # (4) Message digest over the TSTInfo, content type, and the signature over them (RFC 5652, 5.6).
-        encapsulated = bytes(content["content"])
-        _check_signature(signer_info, signed, certificate, encapsulated)
+        # (4) It is about our data and answers this very request.
+        info = _read_info(encapsulated)
+        _require(info.algorithm == "sha256", "covers another hash than we asked for")
+        _require(hmac.compare_digest(info.imprint, imprint), "covers other data than ours")
+        _require(info.nonce == nonce, "answers another request")
+        _require(self._policy in (None, info.policy), "was given under another policy than asked for")
 
-        # (5) It is about our data and answers this very request.
-        info = tsp.TSTInfo.load(encapsulated, strict=True).native
-        _require(info["version"] == "v1", "is of an unknown version")
-        stamped = info["message_imprint"]
-        _require(stamped["hash_algorithm"]["algorithm"] == "sha256", "covers another hash than we asked for")
-        _require(hmac.compare_digest(stamped["hashed_message"], imprint), "covers other data than ours")
-        _require(info["nonce"] == nonce, "answers another request")
-        _require(self._policy in (None, info["policy"]), "was given under another policy than asked for")
-        critical = [each for each in info["extensions"] or () if each["critical"]]
-        _require(not critical, "has an extension that we do not know")
-
-        # (6) Its time is near ours. Before the path, which is judged at this time.
-        _require(info["gen_time"].tzinfo is not None, "does not say in which zone its time is")
-        stamped_at = info["gen_time"].astimezone(UTC)
-        if abs(stamped_at - self._clock()) > self._tolerance:
+        # (5) Its time is near ours. Before the path, which is judged at this time.
+        if abs(info.time - self._clock()) > self._tolerance:
             raise TimestampRefused(
                 "The time-stamp's time is too far from our clock; check both clocks.", code="TSA_TIME"
             )
 
-        # (7) The authority may stamp, and stands under our anchors at that time (RFC 3161, 2.3).
-        until = self._check_authority(certificate, certificates, stamped_at)
-        return Token(der, stamped_at, until)
+        # (6) The authority may stamp, and stands under our anchors at that time (RFC 3161, 2.3).
+        others = [each.der for each in signed_data.certificates]
+        until = self._check_authority(authority.der, others, info.time)
+        return Token(der, info.time, until)
 
     def _check_authority(self, certificate: bytes, certificates: Sequence[bytes], at: datetime) -> datetime:
         """Returns when the path ends."""
@@ -178,8 +187,8 @@ class TimeStampAuthority:
         since, until = self._trusted.get(certificate, (_NEVER, _NEVER))
         if since <= at <= until:
             return until
-        parsed = _parsed(certificate)
-        _check_purpose(parsed)
+        _check_purpose(read_certificate(certificate))
+        parsed = asn1crypto.x509.Certificate.load(certificate)
         others = [asn1crypto.x509.Certificate.load(each) for each in certificates if each != certificate]
         context = ValidationContext(
             trust_roots=self._anchors, other_certs=others, moment=at, allow_fetching=False
@@ -195,15 +204,6 @@ class TimeStampAuthority:
         until = min(each["not_after"].native for each in valid)
         self._trusted[certificate] = (since, until)
         return until  # type: ignore[no-any-return] # asn1crypto has no annotations
-
-
-class _Response(core.Sequence):  # type: ignore[misc] # asn1crypto has no annotations
-    """TimeStampResp; asn1crypto's own insists on the token that a rejection does not have."""
-
-    _fields: ClassVar[list[tuple[object, ...]]] = [
-        ("status", tsp.PKIStatusInfo),
-        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
-    ]
 
 
 def http_transport(url: str, timeout: float) -> Callable[[bytes], bytes]:
@@ -249,89 +249,83 @@ def _read(reply: httpx.Response, deadline: float) -> bytes:
 def _request(imprint: bytes, nonce: int, policy: str | None = None) -> bytes:
     """TimeStampReq (RFC 3161, 2.4.1) over a SHA-256, which asks for the certificates too."""
     return element(
-        _SEQUENCE,
+        SEQUENCE,
         asn1.encode_der(1),
-        element(_SEQUENCE, element(_SEQUENCE, _ID_SHA256, _NULL), element(_OCTETS, imprint)),
+        element(SEQUENCE, element(SEQUENCE, _ID_SHA256, _NULL), element(OCTET_STRING, imprint)),
         b"" if policy is None else object_identifier(policy),
         asn1.encode_der(nonce),
         asn1.encode_der(True),
     )
 
 
-def _granted_token(response: bytes) -> cms.ContentInfo:
-    parsed = _Response.load(response, strict=True)
-    status = parsed["status"]["status"].native
-    if status not in ("granted", "granted_with_mods"):
-        failures = parsed["status"]["fail_info"].native or set()
-        if failures & _PASSING_FAILURES:
+def _granted_token(response: bytes) -> bytes:
+    """The token of a TimeStampResp (RFC 3161, 2.4.2), as it stands there."""
+    parts = read_whole(response).expect(SEQUENCE).children
+    status, *more = parts[0].expect(SEQUENCE).children
+    if status.expect(INTEGER).integer() not in _GRANTED:
+        failures = [_FAILURES.get(bit, str(bit)) for each in more for bit in _bits(each)]
+        if _PASSING_FAILURES.intersection(failures):
             raise TimestampUnavailable("The time-stamp authority says that it cannot answer now.")
-        reasons = ", ".join(sorted(failures)) or str(status)
+        reasons = ", ".join(failures) or f"status {status.integer()}"
         raise TimestampRefused(f"The time-stamp authority rejects the request: {reasons}.")
-    token = parsed["time_stamp_token"]
-    _require(isinstance(token, cms.ContentInfo), "is missing from the answer")
-    return token
+    _require(len(parts) == 2, "is missing from the answer")
+    return parts[1].expect(SEQUENCE).raw
 
 
-def _named_certificate(signer_info: cms.SignerInfo, certificates: Sequence[bytes]) -> bytes:
-    """The certificate that the signed attributes name by its hash, and the signer's identifier as well.
-
-    RFC 3161, 2.4.2 demands the attribute: without it a certificate could be exchanged for another.
-    """
-    attributes = signer_info["signed_attrs"]
-    kinds = {each["type"].native for each in attributes}
-    if "signing_certificate_v2" in kinds:
-        identifier = find_unique_cms_attribute(attributes, "signing_certificate_v2")["certs"][0]
-        algorithm = identifier["hash_algorithm"]["algorithm"].native
-    else:
-        identifier = find_unique_cms_attribute(attributes, "signing_certificate")["certs"][0]
-        algorithm = "sha1"  # RFC 2634: the first version knows no other; a second preimage is out of reach
-    expected = identifier["cert_hash"].native
-    named = [each for each in certificates if hashlib.new(algorithm, each).digest() == expected]
-    _require(len(named) == 1, "lacks the certificate that it names")
-    certificate = _parsed(named[0])
-    identity = signer_info["sid"]
-    if identity.name == "subject_key_identifier":
-        _require(identity.chosen.native == certificate.key_identifier, "names two different signers")
-    else:
-        _require(match_issuer_serial(identity.chosen, certificate), "names two different signers")
-    return named[0]
+def _bits(element: Element) -> list[int]:
+    """The numbers of the bits that a BIT STRING sets; nothing of another element."""
+    if element.tag != BIT_STRING or element.body == element.body_end:
+        return []
+    octets = element.content[1:]
+    return [8 * at + bit for at, octet in enumerate(octets) for bit in range(8) if octet & 0x80 >> bit]
 
 
-def _check_signature(
-    signer_info: cms.SignerInfo, signed: bytes, certificate: bytes, encapsulated: bytes
-) -> None:
-    digest_algorithm = signer_info["digest_algorithm"]["algorithm"].native
-    attributes = signer_info["signed_attrs"]
-    _require(digest_algorithm in _HASHES, "is signed with an outdated hash")
-    _require(
-        find_unique_cms_attribute(attributes, "content_type").native == "tst_info", "signs something else"
+@dataclass(frozen=True)
+class _Info:
+    """What a TSTInfo says (RFC 3161, 2.4.2); ``algorithm`` is hashlib's name for that of the imprint."""
+
+    policy: str
+    algorithm: str
+    imprint: bytes
+    time: datetime
+    nonce: int | None
+
+
+def _read_info(encapsulated: bytes) -> _Info:
+    """Read it as strictly as the standard has it: every field in its place, and none that we do not know."""
+    version, policy, imprint, serial, time, *optional = read_whole(encapsulated).expect(SEQUENCE).children
+    _require(version.expect(INTEGER).integer() == 1, "is of an unknown version")
+    serial.expect(INTEGER)
+    algorithm, hashed = imprint.expect(SEQUENCE).children
+    stated = time.expect(_GENERALIZED_TIME).octets()
+    _require(stated.endswith(b"Z"), "does not say in which zone its time is")
+    given = {each.tag: each for each in optional}
+    in_order = sorted(given, key=_OPTIONAL.index)
+    _require([each.tag for each in optional] == in_order, "has fields twice or out of order")
+    if _EXTENSIONS in given:
+        _require(
+            not any(map(_is_critical, given[_EXTENSIONS].children)), "has an extension that we do not know"
+        )
+    return _Info(
+        policy.oid(),
+        digest_name(algorithm.expect(SEQUENCE).children[0].oid()),
+        hashed.expect(OCTET_STRING).octets(),
+        time.time(),
+        given[INTEGER].integer() if INTEGER in given else None,
     )
-    digest = hashlib.new(digest_algorithm, encapsulated).digest()
-    _require(
-        find_unique_cms_attribute(attributes, "message_digest").native == digest, "was changed after signing"
-    )
-    used = check_signature(
-        _parsed(certificate).public_key.dump(),
-        read_mechanism(read_whole(signer_info["signature_algorithm"].dump())),
-        signer_info["signature"].native,
-        Message(signed),
-        digest_algorithm,  # plain rsaEncryption leaves the hash to it (RFC 3370, 3.2)
-    )
-    _require(used is not None, "has a broken signature")
-    _require(used in _HASHES, "is signed with an outdated hash")
 
 
-def _check_purpose(certificate: asn1crypto.x509.Certificate) -> None:
+def _is_critical(extension: Element) -> bool:
+    """RFC 5280, 4.2: an extension whose second of three parts is true."""
+    parts = extension.expect(SEQUENCE).children
+    return len(parts) > 2 and parts[1].content != b"\x00"
+
+
+def _check_purpose(certificate: Certificate) -> None:
     """RFC 3161, 2.3: one extended key usage, timeStamping, and critical."""
-    usage = [
-        extension
-        for extension in certificate["tbs_certificate"]["extensions"]
-        if extension["extn_id"].native == "extended_key_usage"
-    ]
+    critical, _ = certificate.extensions.get(EXTENDED_KEY_USAGE, (False, b""))
     _require(
-        len(usage) == 1
-        and usage[0]["critical"].native
-        and usage[0]["extn_value"].parsed.native == ["time_stamping"],
+        critical and certificate.extended_key_usage == frozenset((TIME_STAMPING,)),
         "comes from a certificate that is not made for time-stamps alone",
     )
 
@@ -339,12 +333,6 @@ def _check_purpose(certificate: asn1crypto.x509.Certificate) -> None:
 def _require(holds: object, otherwise: str) -> None:
     if not holds:
         raise TimestampRefused(f"The time-stamp {otherwise}.")
-
-
-# An authority signs with the same certificate for years.
-@lru_cache(maxsize=64)
-def _parsed(certificate: bytes) -> asn1crypto.x509.Certificate:
-    return asn1crypto.x509.Certificate.load(certificate)
 
 
 def _reparsed(certificate: x509.Certificate) -> asn1crypto.x509.Certificate:

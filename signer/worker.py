@@ -92,12 +92,13 @@ def extend_next(
 
     What was renewed ``since`` a moment is passed over.
     """
-    claim = preservation.claim_next(workshop.register, until, since)
-    if claim is None:
+    present = preservation.claim_next(workshop.register, until, since)
+    if present is None:
         return None
+    claim = present.held
     bound = log.bind(document=claim.document_id, fence=claim.fence)
     try:
-        extend(workshop, claim)
+        extend(workshop, present)
         bound.info("document.extended")
     except FenceLost as error:
         bound.warning("document.fence_lost")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, delete, select
 
-from storage.database import inserting, transaction
+from storage.database import inserting, reading, transaction
 from storage.tables import alarm, now_ms
 
 CERTIFICATE_REVOKED = "certificate"
@@ -50,7 +50,7 @@ def clear(engine: Engine, kind: str, subject: str | None = None) -> int:
 
 def standing(engine: Engine) -> list[Alarm]:
     """All of them, oldest first."""
-    with transaction(engine) as connection:
+    with reading(engine) as connection:
         rows = connection.execute(
             select(alarm.c.kind, alarm.c.subject, alarm.c.code, alarm.c.since).order_by(alarm.c.since)
         )

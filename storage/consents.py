@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, select, update
 
 from storage import audit
-from storage.database import transaction
+from storage.database import reading, transaction
 from storage.register import Register
 from storage.sessions import WIPED, Session, close_overdue, read_in, submit_in
 from storage.tables import now_ms, signing_session
@@ -28,7 +28,7 @@ FAILED = "CONSENT_FAILED"
 
 def next_unasked(register: Register, key_ids: Sequence[str]) -> Session | None:
     """The oldest open session of a worker with these keys that does not say yet what it asks for."""
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         row = connection.execute(
             select(signing_session.c.agency_id, signing_session.c.id)
             .where(

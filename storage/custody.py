@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from storage import audit, compare, status
-from storage.database import transaction
+from storage.database import reading, transaction
 from storage.foreign import ForeignDocument, Mode, add_foreign, draw_entry
 from storage.new_document import Accepted
 from storage.register import Register, add_file, add_to_outbox, earlier_request, record_request
@@ -119,7 +119,7 @@ def read_kept(register: Register, agency_id: str, document_id: str) -> Kept:
         .join(public_record, public_record.c.code == document.c.code)
         .where(document.c.agency_id == agency_id, document.c.id == document_id)
     )
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         row = connection.execute(query).mappings().first()
         if row is None:
             raise NotFound("This agency keeps no such document.", code="DOCUMENT_NOT_FOUND")

@@ -24,6 +24,7 @@ _WAIT_FOR_WRITER_MS = 15_000
 _WAIT_FOR_CONNECTION_SECONDS = 10
 _READERS = 40  # as many as the web server has threads
 _NOW = select(now_ms())
+_ONLY_READS = "absah_only_reads"
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -69,7 +70,8 @@ def open_database(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # IMMEDIATE takes the write lock at once: no transaction fails half way because of another.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        only_reads = connection.get_execution_options().get(_ONLY_READS)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -126,9 +128,25 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     Raises:
         Unavailable: the database does not answer, or all connections to it are in use.
     """
+    with _answering(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads: one view of the register, and on SQLite no waiting for who writes.
+
+    Raises:
+        Unavailable: as `transaction`.
+    """
+    with _answering(), engine.connect().execution_options(**{_ONLY_READS: True}) as connection:
+        yield connection
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
     try:
-        with engine.begin() as connection:
-            yield connection
+        yield
     except (OperationalError, InterfaceError, NoFreeConnection) as error:
         raise Unavailable("The register's database does not answer.", code="DATABASE_UNAVAILABLE") from error
 

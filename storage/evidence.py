@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, bindparam, select, update
 
-from storage.database import inserting, transaction
+from storage.database import inserting, reading, transaction
 from storage.tables import revocation_answer as answer
 
 _BY_HASH = select(answer).where(answer.c.certificate_sha256.in_(bindparam("hashes", expanding=True)))
@@ -62,7 +62,7 @@ def keep(engine: Engine, told: Answer, now: int) -> None:
 def find(engine: Engine, certificates: Iterable[bytes]) -> dict[bytes, Answer]:
     """The answers about these certificates, by certificate; whether they still hold is the caller's."""
     hashes = [hashlib.sha256(each).hexdigest() for each in certificates]
-    with transaction(engine) as connection:
+    with reading(engine) as connection:
         rows = connection.execute(_BY_HASH, {"hashes": hashes}).all()
     return {row.certificate: _answer(row) for row in rows}
 
@@ -82,7 +82,7 @@ def due(engine: Engine, before: int, used_since: int) -> list[Answer]:
         .order_by(answer.c.until)
         .limit(100)
     )
-    with transaction(engine) as connection:
+    with reading(engine) as connection:
         return [_answer(row) for row in connection.execute(query)]
 
 

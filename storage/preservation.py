@@ -7,14 +7,14 @@ raised or renewed stands with the document (``extend_at``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, exists, insert, literal, select, update
+from sqlalchemy import BigInteger, Connection, CursorResult, and_, bindparam, exists, func, select, update
 
 from storage import audit
-from storage.database import database_time, milliseconds, transaction
+from storage.database import database_time, inserting, milliseconds, reading, transaction
 from storage.queue import LEASE_MS, Claim, FenceLost, advance
 from storage.register import Register, add_file
 from storage.rows import row_of
@@ -22,6 +22,56 @@ from storage.tables import document, document_file, now_ms, preservation
 from storage.vocabulary import LEVELS, AbsahError, DocumentState
 
 _PAUSE_MS = 3_600_000
+
+# Built once: building a statement costs more than running it.
+_OF = and_(document.c.agency_id == bindparam("of_agency"), document.c.id == bindparam("of_document"))
+_HELD = and_(_OF, document.c.fence == bindparam("of_fence"))
+_CLAIMABLE = (
+    select(document.c.agency_id, document.c.id)
+    .where(
+        document.c.state == DocumentState.ISSUED,
+        document.c.lease_until <= now_ms(),
+        document.c.next_attempt_at <= now_ms(),
+    )
+    .order_by(document.c.extend_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_DUE = _CLAIMABLE.where(document.c.extend_at <= now_ms())
+_DUE_UNTIL = _CLAIMABLE.where(document.c.extend_at <= bindparam("of_until", type_=BigInteger()))
+_RENEWED_SINCE = exists().where(
+    document_file.c.agency_id == document.c.agency_id,
+    document_file.c.document_id == document.c.id,
+    document_file.c.reason == "renewed",
+    document_file.c.at >= bindparam("of_since", type_=BigInteger()),
+)
+_CLAIM = (
+    update(document)
+    .where(_OF)
+    .values(
+        fence=document.c.fence + 1, lease_until=now_ms() + LEASE_MS, attempts=document.c.attempts + 1
+    )
+    .returning(
+        document.c.agency_id, document.c.id, document.c.fence, document.c.slot, document.c.level,
+        document.c.final_level, document.c.final_sha256, document.c.retain_until, document.c.slots,
+    )
+)  # fmt: skip
+_FILES = select(func.count()).where(
+    document_file.c.agency_id == bindparam("of_agency"),
+    document_file.c.document_id == bindparam("of_document"),
+)
+_KEPT = select(
+    preservation.c.base_sha256, preservation.c.evidence, preservation.c.digest, preservation.c.token
+).where(
+    preservation.c.agency_id == bindparam("of_agency"),
+    preservation.c.document_id == bindparam("of_document"),
+    preservation.c.ordinal == bindparam("of_ordinal"),
+)
+_HOLD = update(document).where(_HELD).values(lease_until=now_ms() + LEASE_MS, attempts=0, last_error=None)
+_GIVE_BACK = (
+    update(document).where(_HELD).values(lease_until=0, next_attempt_at=0, attempts=0, last_error=None)
+)
+_POSTPONE = update(document).where(_HELD).values(lease_until=0, next_attempt_at=now_ms() + _PAUSE_MS)
 
 
 @dataclass(frozen=True)
@@ -36,122 +86,85 @@ class Preserved:
 
 @dataclass(frozen=True)
 class Extension:
-    """An issued document whose file has to be raised or renewed, and that file.
+    """An issued document that is claimed since its file has to be raised or renewed, and that file.
 
-    ``ordinal`` counts the files of the document: it names the next one.
+    ``ordinal`` counts the files of the document: it names the next one. ``kept`` is what an earlier attempt
+    gathered for that.
     """
 
+    held: Claim
     level: str
     reached: str
     sha256: str
-    ordinal: int
     retain_until: date
     slots: int
+    ordinal: int
+    kept: Preserved | None
 
 
 def read(register: Register, held: Claim, ordinal: int) -> Preserved | None:
     """What an earlier attempt gathered for that file."""
-    with transaction(register.engine) as connection:
-        row = connection.execute(select(preservation).where(_of(held, ordinal))).first()
-    return None if row is None else Preserved(row.base_sha256, row.evidence, row.digest, row.token)
+    with reading(register.engine) as connection:
+        return _read(connection, held, ordinal)
 
 
-def record_evidence(register: Register, held: Claim, ordinal: int, base_sha256: str, evidence: bytes) -> None:
-    """Keep validation data for a file that is about to be made of ``base_sha256``.
-
-    Raises:
-        FenceLost: another worker took over.
-    """
-    values = {"base_sha256": base_sha256, "evidence": evidence, "digest": None, "token": None}
-    with transaction(register.engine) as connection:
-        _hold(connection, held)
-        changed = connection.execute(update(preservation).where(_of(held, ordinal)).values(**values))
-        if changed.rowcount == 0:
-            of = {"agency_id": held.agency_id, "document_id": held.document_id, "ordinal": ordinal}
-            connection.execute(insert(preservation), of | values)
-
-
-def record_token(
-    register: Register, held: Claim, ordinal: int, digest: str, token: bytes, at: datetime, until: datetime
+def record(
+    register: Register,
+    held: Claim,
+    ordinal: int,
+    gathered: Preserved,
+    *,
+    at: datetime | None = None,
+    until: datetime | None = None,
 ) -> None:
-    """Keep the document time-stamp over what `record_evidence` noted; checked before.
+    """Keep what was gathered for a file, before that is made of it.
+
+    ``at`` and ``until`` are the time of its token, and when the certificate of its authority ends.
 
     Raises:
         FenceLost: another worker took over.
     """
-    values = {
-        "digest": digest,
-        "token": token,
-        "token_time": milliseconds(at),
-        "token_until": milliseconds(until),
+    values = asdict(gathered) | {
+        "token_time": None if at is None else milliseconds(at),
+        "token_until": None if until is None else milliseconds(until),
     }
+    of = {"agency_id": held.agency_id, "document_id": held.document_id, "ordinal": ordinal}
     with transaction(register.engine) as connection:
         _hold(connection, held)
-        connection.execute(update(preservation).where(_of(held, ordinal)).values(**values))
+        connection.execute(
+            inserting(connection, preservation)
+            .values(of | values)
+            .on_conflict_do_update(index_elements=list(of), set_=values)
+        )
 
 
 def claim_next(
     register: Register, until: datetime | None = None, since: datetime | None = None
-) -> Claim | None:
+) -> Extension | None:
     """Claim an issued document whose file is due now, or until then (work ahead of time); None: none is.
 
     What was renewed ``since`` a moment is passed over: far ahead of time, a file is due again as soon
     as it is renewed.
     """
-    limit = now_ms() if until is None else literal(milliseconds(until), BigInteger())
+    due = _DUE if until is None else _DUE_UNTIL
+    if since is not None:
+        due = due.where(~_RENEWED_SINCE)
+    moments = {
+        name: milliseconds(moment)
+        for name, moment in (("of_until", until), ("of_since", since))
+        if moment is not None
+    }
     with transaction(register.engine) as connection:
-        row = connection.execute(
-            select(document.c.agency_id, document.c.id, document.c.fence, document.c.slot)
-            .where(
-                document.c.state == DocumentState.ISSUED,
-                document.c.extend_at <= limit,
-                document.c.lease_until <= now_ms(),
-                document.c.next_attempt_at <= now_ms(),
-                *([] if since is None else [~_renewed_since(since)]),
-            )
-            .order_by(document.c.extend_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        ).first()
-        if row is None:
+        found = connection.execute(due, moments).first()
+        if found is None:
             return None
-        connection.execute(
-            update(document)
-            .where(document.c.agency_id == row.agency_id, document.c.id == row.id)
-            .values(
-                fence=row.fence + 1,
-                lease_until=now_ms() + LEASE_MS,
-                attempts=document.c.attempts + 1,
-            )
-        )
-        return Claim(row.agency_id, row.id, row.fence + 1, DocumentState.ISSUED, row.slot)
-
-
-def _renewed_since(moment: datetime) -> ColumnElement[bool]:
-    return exists().where(
-        document_file.c.agency_id == document.c.agency_id,
-        document_file.c.document_id == document.c.id,
-        document_file.c.reason == "renewed",
-        document_file.c.at >= milliseconds(moment),
-    )
-
-
-def read_extension(register: Register, held: Claim) -> Extension:
-    """The claimed document's present file."""
-    with transaction(register.engine) as connection:
-        row = row_of(connection, held.agency_id, held.document_id)
-        files = connection.execute(
-            select(document_file)
-            .where(
-                document_file.c.agency_id == held.agency_id,
-                document_file.c.document_id == held.document_id,
-            )
-            .order_by(document_file.c.at)
-        ).all()
-    present = next(each for each in files if each.sha256 == row["final_sha256"])
-    return Extension(
-        row["level"], row["final_level"], present.sha256, len(files), row["retain_until"], row["slots"]
-    )
+        row = connection.execute(_CLAIM, {"of_agency": found.agency_id, "of_document": found.id}).one()
+        held = Claim(row.agency_id, row.id, row.fence, DocumentState.ISSUED, row.slot)
+        ordinal = connection.execute(_FILES, _named(held)).scalar_one()
+        return Extension(
+            held, row.level, row.final_level, row.final_sha256, row.retain_until, row.slots, ordinal,
+            _read(connection, held, ordinal),
+        )  # fmt: skip
 
 
 def record_file(
@@ -173,10 +186,13 @@ def record_file(
     with transaction(register.engine) as connection:
         row = row_of(connection, held.agency_id, held.document_id)
         at = database_time(connection)
-        _hold(
-            connection, held, final_sha256=sha256, final_size=size, final_level=level, lease_until=0,
-            next_attempt_at=0, extend_at=None if extend_at is None else milliseconds(extend_at),
-        )  # fmt: skip
+        present = {
+            "final_sha256": sha256,
+            "final_size": size,
+            "final_level": level,
+            "extend_at": None if extend_at is None else milliseconds(extend_at),
+        }
+        _require(connection.execute(_GIVE_BACK, _named(held) | present))
         add_file(
             connection, held.agency_id, held.document_id, code=row["code"], sha256=sha256,
             byte_range_digest=byte_range_digest, level=level, reason=reason, size=size, at=at,
@@ -190,15 +206,7 @@ def record_file(
 def postpone(register: Register, held: Claim, error: AbsahError) -> None:
     """Give the document back for an hour: its file could not be extended now."""
     with transaction(register.engine) as connection:
-        connection.execute(
-            update(document)
-            .where(
-                document.c.agency_id == held.agency_id,
-                document.c.id == held.document_id,
-                document.c.fence == held.fence,
-            )
-            .values(lease_until=0, next_attempt_at=now_ms() + _PAUSE_MS, last_error=error.code)
-        )
+        connection.execute(_POSTPONE, _named(held) | {"last_error": error.code})
 
 
 def planned(register: Register, until: datetime | None = None) -> list[Mapping[str, Any]]:
@@ -209,7 +217,7 @@ def planned(register: Register, until: datetime | None = None) -> list[Mapping[s
     if until is not None:
         query = query.where(document.c.extend_at <= milliseconds(until))
     counts: dict[tuple[str, str], int] = {}
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         now = database_time(connection)
         for due, reached, promised in connection.execute(query):
             month = "due" if due <= now else datetime.fromtimestamp(due / 1000, UTC).strftime("%Y-%m")
@@ -219,27 +227,23 @@ def planned(register: Register, until: datetime | None = None) -> list[Mapping[s
     return [{"when": when, "what": what, "documents": counts[when, what]} for when, what in ordered]
 
 
-def _hold(connection: Any, held: Claim, **values: Any) -> None:
+def _hold(connection: Connection, held: Claim) -> None:
     if held.state == DocumentState.ISSUED:
         # `advance` would be the same with attempts set to nothing; a renewal that fails has to count them.
-        changed = connection.execute(
-            update(document)
-            .where(
-                document.c.agency_id == held.agency_id,
-                document.c.id == held.document_id,
-                document.c.fence == held.fence,
-            )
-            .values(**{"lease_until": now_ms() + LEASE_MS, "attempts": 0, "last_error": None} | values)
-        )
-        if changed.rowcount != 1:
-            raise FenceLost("Another worker has taken over this document.")
+        _require(connection.execute(_HOLD, _named(held)))
     else:
-        advance(connection, held, held.state, **values)
+        advance(connection, held, held.state)
 
 
-def _of(held: Claim, ordinal: int) -> Any:
-    return and_(
-        preservation.c.agency_id == held.agency_id,
-        preservation.c.document_id == held.document_id,
-        preservation.c.ordinal == ordinal,
-    )
+def _require(changed: CursorResult[Any]) -> None:
+    if changed.rowcount != 1:
+        raise FenceLost("Another worker has taken over this document.")
+
+
+def _read(connection: Connection, held: Claim, ordinal: int) -> Preserved | None:
+    row = connection.execute(_KEPT, _named(held) | {"of_ordinal": ordinal}).first()
+    return None if row is None else Preserved(*row)
+
+
+def _named(held: Claim) -> dict[str, Any]:
+    return {"of_agency": held.agency_id, "of_document": held.document_id, "of_fence": held.fence}

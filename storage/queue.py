@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from storage import audit
-from storage.database import transaction
+from storage.database import reading, transaction
 from storage.register import Register
 from storage.rows import awaits_approval, awaits_session
 from storage.tables import document, now_ms, officer, signature
@@ -156,7 +156,7 @@ def release(register: Register, held: Claim, error: AbsahError | None = None, *,
 
 def waits_for_approval(register: Register, held: Claim) -> bool:
     """Whether the claimed document may not be signed yet."""
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         return (
             connection.execute(select(document.c.id).where(_held(held), awaits_approval())).first()
             is not None
@@ -208,7 +208,7 @@ def list_blocked(register: Register, agency_id: str | None = None) -> list[Block
     query = select(*columns).where(document.c.state == DocumentState.BLOCKED).order_by(document.c.created_at)
     if agency_id is not None:
         query = query.where(document.c.agency_id == agency_id)
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         return [Blocked(*row) for row in connection.execute(query)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
-from storage.database import transaction
+from storage.database import reading
 from storage.lookup import record_from_row
 from storage.register import Register
 from storage.rows import awaits_approval, row_of
@@ -120,7 +120,7 @@ class Overview:
 
 def read_document(register: Register, agency_id: str, document_id: str) -> Document:
     """The document with its fields decrypted."""
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         row = row_of(connection, agency_id, document_id)
         agency = get_unit(connection, agency_id)
         of = {"of_agency": agency_id, "of_document": document_id}
@@ -151,7 +151,7 @@ def read_overview(register: Register, agency_id: str, document_id: str, now: dat
     Raises:
         NotFound: the agency has no such document.
     """
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         row = row_of(connection, agency_id, document_id)
         public = (
             connection.execute(select(public_record).where(public_record.c.code == row["code"]))

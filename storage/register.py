@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage import audit, code, compare
 from storage.confidential import Vault
-from storage.database import database_time, transaction
+from storage.database import database_time, reading, transaction
 from storage.limits import check_limits, check_predecessor
 from storage.new_document import Accepted, NewDocument
 from storage.tables import (
@@ -79,7 +79,7 @@ class Register:
         Raises:
             Conflict: the key was used for another request.
         """
-        with transaction(self.engine) as connection:
+        with reading(self.engine) as connection:
             return earlier_request(connection, agency_id, client, idempotency_key, request_sha256)
 
     def accept(

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, not_, select, update
 
 from storage import audit
-from storage.database import transaction
+from storage.database import reading, transaction
 from storage.queue import Claim
 from storage.register import Register
 from storage.rows import awaits_session, row_of
@@ -175,7 +175,7 @@ def take(register: Register, key_ids: Sequence[str]) -> tuple[Session, bytes] | 
 
 def is_open(register: Register, session: Session) -> bool:
     """Whether the session may still use its secret."""
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         found = connection.execute(
             select(signing_session.c.id).where(
                 _of(session.agency_id, session.id),
@@ -194,7 +194,7 @@ def is_what_was_shown(register: Register, held: Claim, frozen_sha256: str) -> bo
 def covered_digests(register: Register, session: Session) -> list[bytes]:
     """What the signatures of a session's documents will cover, of those that still are what was shown."""
     shown = {each.document_id: each.frozen_sha256 for each in session.documents}
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         rows = connection.execute(
             select(signature.c.document_id, signature.c.frozen_sha256, signature.c.digest).where(
                 signature.c.agency_id == session.agency_id,
@@ -247,7 +247,7 @@ def finish(register: Register, session: Session, code: str | None) -> None:
 
 def waiting(register: Register, agency_id: str | None = None) -> list[Waiting]:
     """What waits for a session, of one agency or of all, oldest first."""
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         return _waiting(connection, () if agency_id is None else (document.c.agency_id == agency_id,))
 
 
@@ -495,7 +495,7 @@ def _refused(connection: Connection, row: RowMapping) -> int:
 
 def _slot(register: Register, held: Claim) -> Any:
     columns = (signature.c.frozen_sha256, signature.c.cms, signature.c.covered_digest)
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         return connection.execute(
             select(*columns).where(
                 signature.c.agency_id == held.agency_id,

@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from storage import audit
-from storage.database import inserting, transaction
+from storage.database import inserting, reading, transaction
 from storage.tables import (
     document,
     key_permission,
@@ -96,7 +96,7 @@ def note(engine: Engine, seen: Seen) -> None:
 def registered(engine: Engine) -> list[RegisteredKey]:
     """Every key, by id, with how often it was about to be used."""
     counted = select(signature_intent.c.key_id, func.count()).group_by(signature_intent.c.key_id)
-    with transaction(engine) as connection:
+    with reading(engine) as connection:
         uses = {row[0]: row[1] for row in connection.execute(counted)}
         permissions = _permissions(connection)
         return [
@@ -129,7 +129,7 @@ def require_permission(
     Raises:
         KeyNotPermitted: it may not; the message says how an operator permits it.
     """
-    with transaction(engine) as connection:
+    with reading(engine) as connection:
         key = connection.execute(select(signing_key).where(signing_key.c.id == key_id)).first()
         given = _permissions(connection, key_id).get(key_id, [])
     if key is not None and key.state == "retired":

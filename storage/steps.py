@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, select, update
 
 from storage import audit, status
-from storage.database import database_time, milliseconds, transaction
+from storage.database import database_time, milliseconds, reading, transaction
 from storage.queue import Claim, advance
 from storage.records import day_in
 from storage.register import Register, add_file, add_to_outbox
@@ -271,7 +271,7 @@ def record_issue(register: Register, held: Claim) -> Claim:
 def unsent(register: Register, document_id: str | None = None, limit: int = 100) -> list[Notice]:
     """8. Notify: what the outbox still has to say, oldest first; of one document or of all."""
     query, of = (_UNSENT, {}) if document_id is None else (_UNSENT_OF_ONE, {"of_document": document_id})
-    with transaction(register.engine) as connection:
+    with reading(register.engine) as connection:
         rows = connection.execute(query, of | {"at_most": limit}).all()
     return [Notice(row.id, row.agency_id, row.document_id, row.kind) for row in rows]
 

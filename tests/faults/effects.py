@@ -28,7 +28,7 @@ EFFECTS = (
     "timestamps:stamp_digest",
     "steps:record_token",
     "revocation:collect_for",
-    "preservation:record_evidence",
+    "preservation:record",
     "archive:put_once:2",  # the final file
     "steps:record_stored",
     "steps:record_issue",

@@ -218,7 +218,7 @@ def test_of_a_signer_whose_certificate_ended_nobody_is_asked(office: Office) -> 
     assert levels_of(office, file_of(office, document["id"]))[0][1] == "PAdES-B-LTA"
 
 
-@pytest.mark.parametrize("effect", ["record_evidence", "record_token", "record_file"])
+@pytest.mark.parametrize("effect", ["record", "record_file"])
 def test_an_interrupted_renewal_makes_the_same_file(
     office: Office, effect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ from signer.timestamp import (
 )
 from tests.keys.certificates import DAY, NOW, certificate, p256, root
 from tests.keys.serving import serving
+from verifier.ber import read_whole
 
 DATA = b"nilai tanda tangan"
 IMPRINT = hashlib.sha256(DATA).digest()
@@ -59,6 +60,10 @@ def pki() -> Pki:
     return Pki(authority, tsa_key(authority, TIME_STAMPING))
 
 
+def parts_of(encoded: bytes) -> list[bytes]:
+    return [each.raw for each in read_whole(encoded).children]
+
+
 def reply(
     request: bytes,
     key: SigningKey,
@@ -70,6 +75,8 @@ def reply(
     certificates: tuple[x509.Certificate, ...] | None = None,
     digest: bytes | None = None,
     signature: Callable[[bytes], bytes] | None = None,
+    write_info: Callable[[list[bytes]], list[bytes]] = list,
+    write_attributes: Callable[[list[bytes]], list[bytes]] = list,
 ) -> bytes:
     """A granted response to ``request``, honest but for what the arguments say."""
     asked = tsp.TimeStampReq.load(request)
@@ -85,9 +92,11 @@ def reply(
             }
         )
     ).dump()
+    info = element(0x30, *write_info(parts_of(info)))
     attributes = signed_attributes(
         named or key.certificate, attribute_type, digest or hashlib.sha256(info).digest()
     )
+    attributes = element(0x31, *write_attributes(parts_of(attributes)))
     return granted(
         signed_data(
             key,
@@ -171,6 +180,49 @@ def test_a_token_about_something_else_is_refused(
 ) -> None:
     with refused("TSA_INVALID"):
         authority(pki, answers(pki.tsa, change=lie)).stamp_digest(IMPRINT)
+
+
+ACCURACY = element(0x30, b"\x02\x01\x01")
+NOT_ORDERED = b"\x01\x01\x00"
+
+
+def test_what_a_standard_allows_beside_is_believed(pki: Pki) -> None:
+    """Accuracy, an ordering that is said although it is the default, and attributes out of order."""
+
+    def with_more(fields: list[bytes]) -> list[bytes]:
+        return [*fields[:5], ACCURACY, NOT_ORDERED, *fields[5:]]
+
+    honest = answers(pki.tsa, write_info=with_more, write_attributes=lambda each: each[::-1])
+    assert authority(pki, honest).stamp_digest(IMPRINT).time == NOW
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        pytest.param(
+            {"write_info": lambda fields: [*fields, ACCURACY]}, "out of order", id="a field behind its place"
+        ),
+        pytest.param({"write_info": lambda fields: [*fields, fields[5]]}, "twice", id="two nonces"),
+        pytest.param({"write_info": lambda fields: [*fields, b"\x0c\x00"]}, "read", id="an unknown field"),
+        pytest.param({"write_info": lambda fields: fields[:4]}, "read", id="no time"),
+        pytest.param(
+            {"write_info": lambda fields: [*fields[:4], element(0x18, b"20260301090000"), *fields[5:]]},
+            "zone",
+            id="a time of nowhere",
+        ),
+        pytest.param(
+            {"write_attributes": lambda each: sorted(each, key=len)[:2]}, "does not name", id="no certificate"
+        ),
+        pytest.param(
+            {"write_attributes": lambda each: [*each, each[0]]}, "malformed", id="an attribute twice"
+        ),
+    ],
+)
+def test_a_token_that_is_written_otherwise_is_refused(
+    pki: Pki, lie: dict[str, Callable[[list[bytes]], list[bytes]]], reason: str
+) -> None:
+    with refused("TSA_INVALID", reason):
+        authority(pki, answers(pki.tsa, **lie)).stamp_digest(IMPRINT)
 
 
 @pytest.mark.parametrize(
@@ -336,11 +388,11 @@ def test_a_remembered_path_does_not_outlive_its_certificates(pki: Pki) -> None:
 
 
 def test_a_rejection_is_told_from_a_failure_of_the_moment(pki: Pki) -> None:
-    for failure in ("bad_alg", "unaccepted_policy"):
+    for failure, told in (("bad_alg", "badAlg"), ("unaccepted_policy", "unacceptedPolicy")):
         answer = status(status="rejection", fail_info={failure})
         with refused("TSA_INVALID") as caught:
             authority(pki, says(answer)).stamp_digest(IMPRINT)
-        assert failure in caught.value.message
+        assert told in caught.value.message
     for failure in ("time_not_available", "system_failure"):
         answer = status(status="rejection", fail_info={failure})
         with pytest.raises(TimestampUnavailable):
