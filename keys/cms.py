@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keys.provider import ECDSA_SHA256, PSS_SALT_BYTES, RSA_PKCS1_SHA256, RSA_PSS_SHA256, SigningKey
+from keys.provider import ECDSA_SHA256, PSS_SALT_BYTES, RSA_PKCS1_SHA256, RSA_PSS_SHA256
 
 _SEQUENCE, _SET, _OCTETS = 0x30, 0x31, 0x04
 _EXPLICIT_0 = _IMPLICIT_SET_0 = 0xA0
@@ -34,6 +34,7 @@ def element(tag: int, *content: bytes) -> bytes:
     return bytes((tag, 0x80 | len(length))) + length + body
 
 
+@lru_cache(maxsize=256)
 def object_identifier(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER in DER."""
     return asn1.encode_der(x509.ObjectIdentifier(dotted))
@@ -71,25 +72,17 @@ def signed_attributes(certificate: x509.Certificate, content_type: str, digest: 
     Content type, message digest and signing-certificate-v2 (RFC 5035); no signing-time, which PAdES keeps
     in the signature dictionary instead. ``digest`` is the SHA-256 of the content.
     """
-    der = certificate.public_bytes(Encoding.DER)
-    issuer, serial = _issuer_and_serial(certificate)
-    # ESSCertIDv2 with its default hash algorithm, SHA-256.
-    certificate_id = element(
-        _SEQUENCE,
-        element(_OCTETS, hashlib.sha256(der).digest()),
-        element(_SEQUENCE, element(_SEQUENCE, element(_DIRECTORY_NAME, issuer)), serial),
-    )
-    signing_certificate = element(_SEQUENCE, element(_SEQUENCE, certificate_id))
     attributes = (
         _attribute(_CONTENT_TYPE, object_identifier(content_type)),
         _attribute(_MESSAGE_DIGEST, element(_OCTETS, digest)),
-        _attribute(_SIGNING_CERTIFICATE_V2, signing_certificate),
+        _signing_certificate(certificate),
     )
     return element(_SET, *sorted(attributes))  # X.690, 11.6: a SET OF is sorted in DER
 
 
 def signed_data(
-    key: SigningKey,
+    certificate: x509.Certificate,
+    algorithm: str,
     attributes: bytes,
     signature: bytes,
     *,
@@ -97,17 +90,17 @@ def signed_data(
     content: bytes | None,
     certificates: Sequence[x509.Certificate],
 ) -> bytes:
-    """The ContentInfo around one signature of ``key``.
+    """The ContentInfo around one signature.
 
     Args:
-        key: whose certificate names the signer; it is not used for signing here.
+        certificate: the signer's.
+        algorithm: as in `keys.provider.SigningKey.algorithm`.
         attributes: from `signed_attributes`.
         signature: the key's answer over ``attributes``.
         content_type: dotted OID of the content.
         content: the content itself, or None where the signature is detached.
         certificates: what the reader is given to build a path.
     """
-    certificate = key.certificate
     issuer, serial = _issuer_and_serial(certificate)
     signer_info = element(
         _SEQUENCE,
@@ -115,19 +108,18 @@ def signed_data(
         element(_SEQUENCE, issuer, serial),
         _SHA256,
         bytes((_IMPLICIT_SET_0,)) + attributes[1:],
-        SIGNATURE_ALGORITHMS[key.algorithm],
+        SIGNATURE_ALGORITHMS[algorithm],
         element(_OCTETS, signature),
     )
     encapsulated = [object_identifier(content_type)]
     if content is not None:
         encapsulated.append(element(_EXPLICIT_0, element(_OCTETS, content)))
-    encoded = sorted({each.public_bytes(Encoding.DER) for each in certificates})
     body = element(
         _SEQUENCE,
         _version(1 if content_type == ID_DATA else 3),  # RFC 5652, 5.1
         element(_SET, _SHA256),
         element(_SEQUENCE, *encapsulated),
-        element(_IMPLICIT_SET_0, *encoded) if encoded else b"",
+        _certificates(tuple(certificates)),
         element(_SET, signer_info),
     )
     return element(_SEQUENCE, _SIGNED_DATA, element(_EXPLICIT_0, body))
@@ -141,8 +133,33 @@ def _version(number: int) -> bytes:
     return asn1.encode_der(number)
 
 
+# A worker signs with the same few certificates all day.
+@lru_cache(maxsize=64)
+def _encoded(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+@lru_cache(maxsize=64)
+def _certificates(certificates: tuple[x509.Certificate, ...]) -> bytes:
+    """The ``certificates`` of a SignedData; left out where there are none."""
+    encoded = sorted({_encoded(each) for each in certificates})
+    return element(_IMPLICIT_SET_0, *encoded) if encoded else b""
+
+
+@lru_cache(maxsize=64)
+def _signing_certificate(certificate: x509.Certificate) -> bytes:
+    """The attribute that binds the certificate: an ESSCertIDv2 with its default hash algorithm, SHA-256."""
+    issuer, serial = _issuer_and_serial(certificate)
+    certificate_id = element(
+        _SEQUENCE,
+        element(_OCTETS, hashlib.sha256(_encoded(certificate)).digest()),
+        element(_SEQUENCE, element(_SEQUENCE, element(_DIRECTORY_NAME, issuer)), serial),
+    )
+    return _attribute(_SIGNING_CERTIFICATE_V2, element(_SEQUENCE, element(_SEQUENCE, certificate_id)))
+
+
 @lru_cache(maxsize=64)
 def _issuer_and_serial(certificate: x509.Certificate) -> tuple[bytes, bytes]:
     """The issuer's name exactly as the certificate spells it: readers compare it byte for byte."""
-    parsed = asn1crypto.x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+    parsed = asn1crypto.x509.Certificate.load(_encoded(certificate))
     return parsed["tbs_certificate"]["issuer"].dump(), asn1.encode_der(certificate.serial_number)

@@ -114,7 +114,8 @@ class DevelopmentTimeStampAuthority:
         certificate = self._key.certificate
         attributes = signed_attributes(certificate, ID_TST_INFO, hashlib.sha256(content).digest())
         return signed_data(
-            self._key,
+            certificate,
+            self._key.algorithm,
             attributes,
             self._key.sign(attributes),
             content_type=ID_TST_INFO,

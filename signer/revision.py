@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -227,9 +227,9 @@ class Revision:
         trailer = self._trailer(content.digest()[:16])
         if self._newest.is_stream:
             own = self._next
-            _write_stream(out, own, trailer, {**places, own: start}, self._generations, base)
+            _write_xref_stream(out, own, trailer, {**places, own: start}, self._generations, base)
         else:
-            _write_table(out, trailer, places, self._generations, base)
+            _write_xref_table(out, trailer, places, self._generations, base)
         out += b"startxref\n%d\n%%%%EOF\n" % (start - base)
         return out, places
 
@@ -280,7 +280,7 @@ def _size(trailer: dict[str, Any]) -> int:
     return size if isinstance(size, int) and not isinstance(size, bool) else 0
 
 
-def _write_table(
+def _write_xref_table(
     out: bytearray, trailer: dict[str, Any], places: dict[int, int], generations: dict[int, int], base: int
 ) -> None:
     # A table always says that the list of free objects is empty, as every writer does (7.5.4).
@@ -294,7 +294,7 @@ def _write_table(
     out += b"\n"
 
 
-def _write_stream(
+def _write_xref_stream(
     out: bytearray,
     own: int,
     trailer: dict[str, Any],
@@ -346,43 +346,92 @@ def text_string(text: str) -> bytes:
 
 
 def _write(out: bytearray, value: Any) -> None:
-    match value:
-        case Reference():
-            out += b"%d %d R" % (value.number, value.generation)
-        case dict():
-            out += b"<<"
-            for key, item in value.items():
-                out += _name(key)
-                if not isinstance(item, Name | dict | list | bytes | _Raw):
-                    out += b" "
-                _write(out, item)
-            out += b">>"
-        case list():
-            out += b"["
-            for position, item in enumerate(value):
-                if position:
-                    out += b" "
-                _write(out, item)
-            out += b"]"
-        case Name():
-            out += _name(value)
-        case bytes():
-            out += _string(value)
-        case _Raw():
-            out += value.content
-        case None:
-            out += b"null"
-        case bool():
-            out += b"true" if value else b"false"
-        case int():
-            out += b"%d" % value
-        case float():
-            out += _real(value)
-        case Stream():
-            _write(out, value.dictionary)
-            out += b"\nstream\n" + value.raw() + b"\nendstream"
-        case _:
-            raise TypeError(f"{type(value).__name__} is no value of a PDF")
+    """Raises `TypeError` for what is no value of a PDF."""
+    try:
+        _WRITERS[type(value)](out, value)
+    except KeyError as error:
+        raise TypeError(f"{error.args[0]} is no value of a PDF") from None
+
+
+def _write_reference(out: bytearray, value: Reference) -> None:
+    out += b"%d %d R" % (value.number, value.generation)
+
+
+def _write_dictionary(out: bytearray, value: dict[str, Any]) -> None:
+    out += b"<<"
+    for key, item in value.items():
+        out += _name(key)
+        kind = type(item)
+        if kind not in _DELIMITED:
+            out += b" "
+        _WRITERS[kind](out, item)
+    out += b">>"
+
+
+def _write_array(out: bytearray, value: list[Any]) -> None:
+    out += b"["
+    for position, item in enumerate(value):
+        if position:
+            out += b" "
+        _WRITERS[type(item)](out, item)
+    out += b"]"
+
+
+def _write_name(out: bytearray, value: Name) -> None:
+    out += _name(value)
+
+
+def _write_string(out: bytearray, value: bytes) -> None:
+    if _PLAIN_TEXT.fullmatch(value):
+        out += b"(" + value + b")"
+    else:
+        out += b"<" + value.hex().encode() + b">"
+
+
+def _write_raw(out: bytearray, value: _Raw) -> None:
+    out += value.content
+
+
+def _write_null(out: bytearray, value: None) -> None:
+    out += b"null"
+
+
+def _write_boolean(out: bytearray, value: bool) -> None:
+    out += b"true" if value else b"false"
+
+
+def _write_integer(out: bytearray, value: int) -> None:
+    out += b"%d" % value
+
+
+def _write_real(out: bytearray, value: float) -> None:
+    text = repr(value)
+    if "e" in text or "n" in text:
+        text = f"{value:.10f}"
+    out += text.removesuffix(".0").encode()
+
+
+def _write_stream(out: bytearray, value: Stream) -> None:
+    _write_dictionary(out, value.dictionary)
+    out += b"\nstream\n" + value.raw() + b"\nendstream"
+
+
+# By the exact class: a value is read as one of these, and made as one of these.
+_WRITERS: dict[type, Callable[[bytearray, Any], None]] = {
+    Reference: _write_reference,
+    dict: _write_dictionary,
+    list: _write_array,
+    Name: _write_name,
+    bytes: _write_string,
+    _Raw: _write_raw,
+    type(None): _write_null,
+    bool: _write_boolean,
+    int: _write_integer,
+    float: _write_real,
+    Stream: _write_stream,
+}
+# What begins with a character that ends a name.
+_DELIMITED = frozenset((Name, dict, list, bytes, _Raw))
 
 
 # A document says the same few names again and again.
@@ -390,16 +439,3 @@ def _write(out: bytearray, value: Any) -> None:
 def _name(name: str) -> bytes:
     encoded = name.encode("latin-1")
     return b"/" + _NOT_REGULAR.sub(lambda found: b"#" + found[0].hex().encode(), encoded)
-
-
-def _string(content: bytes) -> bytes:
-    if _PLAIN_TEXT.fullmatch(content):
-        return b"(" + content + b")"
-    return b"<" + content.hex().encode() + b">"
-
-
-def _real(number: float) -> bytes:
-    text = repr(number)
-    if "e" in text or "n" in text:
-        text = f"{number:.10f}"
-    return text.removesuffix(".0").encode()

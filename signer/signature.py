@@ -11,8 +11,10 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -291,10 +293,16 @@ def reserved_size(key: SigningKey | CmsKey, token_size: int) -> int:
     if key.capability == "cms":
         # Whoever writes it may add a token of their own, a policy, validation data.
         return _ROOM_FOR_FOREIGN_CMS + token_size
-    public = key.certificate.public_key()
+    return _largest_cms(key.certificate, key.chain, key.algorithm) + token_size + _TOKEN_OVERHEAD
+
+
+# A worker signs with the same few certificates all day.
+@lru_cache(maxsize=64)
+def _largest_cms(certificate: x509.Certificate, chain: tuple[x509.Certificate, ...], algorithm: str) -> int:
+    public = certificate.public_key()
     length = public.key_size // 8 if isinstance(public, rsa.RSAPublicKey) else _LONGEST_P256_SIGNATURE
-    attributes = signed_attributes(key.certificate, ID_DATA, bytes(32))
-    return len(_package(key, attributes, bytes(length))) + token_size + _TOKEN_OVERHEAD
+    attributes = signed_attributes(certificate, ID_DATA, bytes(32))
+    return len(_package(certificate, chain, algorithm, attributes, bytes(length)))
 
 
 def sign(digest: bytes, key: SigningKey) -> bytes:
@@ -307,7 +315,7 @@ def sign(digest: bytes, key: SigningKey) -> bytes:
     attributes = signed_attributes(key.certificate, ID_DATA, digest)
     value = key.sign(attributes)
     _check_answer(key, attributes, value)
-    return _package(key, attributes, value)
+    return _package(key.certificate, key.chain, key.algorithm, attributes, value)
 
 
 def stamped_digest(cms_der: bytes) -> bytes:
@@ -441,14 +449,21 @@ def _place(frozen_pdf: bytes, byte_range: ByteRange) -> tuple[int, int]:
     return start, end
 
 
-def _package(key: SigningKey, attributes: bytes, value: bytes) -> bytes:
+def _package(
+    certificate: x509.Certificate,
+    chain: tuple[x509.Certificate, ...],
+    algorithm: str,
+    attributes: bytes,
+    value: bytes,
+) -> bytes:
     return signed_data(
-        key,
+        certificate,
+        algorithm,
         attributes,
         value,
         content_type=ID_DATA,
         content=None,
-        certificates=(key.certificate, *key.chain),
+        certificates=(certificate, *chain),
     )
 
 
@@ -473,6 +488,8 @@ def _check_answer(key: SigningKey, attributes: bytes, value: bytes) -> None:
         ) from problem
 
 
+# The CMS that was just made is asked for its value, and then gets its time-stamp.
+@lru_cache(maxsize=4)
 def _parse(cms_der: bytes) -> tuple[Element, Sequence[Element], Element]:
     """The content type of a CMS signature, the fields of its SignedData, and its only signer."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
@@ -74,6 +75,9 @@ def _renew_in_this_process(limit: datetime | None, began: datetime) -> tuple[int
     log_as_json()
     settings = load_settings()
     workshop = open_workshop(settings, development_transport(settings))
+    # As a worker does.
+    gc.collect()
+    gc.freeze()
     done, failed = 0, set[str]()
     while (extended := extend_next(workshop, limit, began)) is not None:
         if extended.error is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -28,6 +29,9 @@ def worker() -> None:
     stop_on_signals(stop)
     _follow_supervisor()
     workshop = open_workshop(settings, development_transport(settings))
+    # All that was loaded by now stays until the end: no need to look for garbage in it again and again.
+    gc.collect()
+    gc.freeze()
     run(workshop, stop, time.monotonic, settings.worker_hands)
 
 

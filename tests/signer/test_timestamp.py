@@ -99,7 +99,8 @@ def reply(
     attributes = element(0x31, *write_attributes(parts_of(attributes)))
     return granted(
         signed_data(
-            key,
+            key.certificate,
+            key.algorithm,
             attributes,
             (signature or key.sign)(attributes),
             content_type=content_type,

@@ -19,7 +19,7 @@ _MOST_EMPTY = 2
 _SPACES = rb"[\x00\t\n\x0c\r ]"
 _TABLE = re.compile(_SPACES + rb"*+xref")
 _SUBSECTION = re.compile(_SPACES + rb"*+(\d{1,10})" + _SPACES + rb"++(\d{1,10})" + _SPACES + rb"*?[\r\n ]")
-_ROW = re.compile(rb"(\d{10}) (\d{5}) ([nf])")
+_ROWS = re.compile(rb"(?:\d{10} \d{5} [nf][ \r\n]{2})*+")
 _LOOSE_ROW = re.compile(_SPACES + rb"*+(\d{1,10})" + _SPACES + rb"++(\d{1,10})" + _SPACES + rb"++([nf])")
 _TRAILER = re.compile(_SPACES + rb"*+trailer")
 _START = re.compile(rb"startxref" + _SPACES + rb"*+(\d{1,12})")
@@ -63,6 +63,9 @@ class Section:
     stop: int = 0
     """A reader who gets the file up to here or further reads the same."""
 
+
+# Without the detour through the named fields: a table has thousands of entries.
+_new = tuple.__new__
 
 Sections = dict[tuple[int, int], Section]
 """Sections that were read already, by offset and base."""
@@ -209,10 +212,12 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
         rows, at = _read_rows(data, at, end, count)
         if rows and first == 1 and rows[0] == (b"0000000000", b"65535", b"f"):
             first = 0  # a well-known slip: counted from 1, listed from 0
-        for number, (offset, generation, kind) in enumerate(rows, first):
-            if number in entries:
-                twice.add(number)
-            entries[number] = Entry(int(offset) + base, int(generation)) if kind == b"n" else None
+        listed = {
+            number: _new(Entry, (int(offset) + base, int(generation), None, 0)) if kind == b"n" else None
+            for number, (offset, generation, kind) in enumerate(rows, first)
+        }
+        twice.update(entries.keys() & listed.keys())
+        entries |= listed
         if len(rows) < count:
             break
     trailer = _TRAILER.match(data, at, end)
@@ -235,15 +240,10 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
 
 def _read_rows(data: Any, at: int, end: int, count: int) -> tuple[list[tuple[bytes, bytes, bytes]], int]:
     block = bytes(data[at : min(end, at + 20 * count)])
-    rows = _ROW.findall(block)
-    if (
-        len(rows) == count
-        and len(block) == 20 * count
-        and not block[17::20].strip(b"nf")
-        and not (block[18::20] + block[19::20]).strip(b" \r\n")
-    ):
-        return rows, at + 20 * count
-    rows = []
+    if len(block) == 20 * count and _ROWS.fullmatch(block):
+        words = iter(block.split())
+        return list(zip(words, words, words, strict=True)), at + 20 * count
+    rows: list[tuple[bytes, bytes, bytes]] = []
     while len(rows) < count and (row := _LOOSE_ROW.match(data, at, end)):
         rows.append((row[1], row[2], row[3]))
         at = row.end()

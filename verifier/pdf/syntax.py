@@ -31,6 +31,19 @@ _TOKEN = re.compile(
     + rb"|([^\x00\t\n\x0c\r ()<>\[\]{}/%]++)"  # 7: real number or keyword
     + rb")"
 )  # fmt: skip
+# A key and, where it is a reference, an integer or a name, its value: nearly all that dictionaries hold. The
+# same patterns in the same order as in `_TOKEN`, so that both read the same.
+_PAIR = re.compile(
+    _SKIP
+    + rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]*+)"  # 1: key
+    + rb"(?:"
+    + _SKIP
+    + rb"(?:"
+    + rb"(\d{1,10})" + _SPACE + rb"++(\d{1,5})" + _SPACE + rb"++R(?![^\x00\t\n\x0c\r ()<>\[\]{}/%])"  # 2, 3
+    + rb"|([+-]?\d++)" + _END  # 4: integer
+    + rb"|/([^\x00\t\n\x0c\r ()<>\[\]{}/%]*+)"  # 5: name
+    + rb"))?+"
+)  # fmt: skip
 _PLAIN_STRING = re.compile(rb"([^()\\\r]*+)\)")
 _BRACKET = re.compile(rb"(?:[^()\\]++|\\.)*+([()])", re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)|\r\n?", re.DOTALL)
@@ -46,6 +59,9 @@ _EXACT = re.compile(rb"(\d{1,10})" + _SPACE + rb"++\d{1,10}" + _SPACE + rb"++obj
 _STREAM = re.compile(_SKIP + rb"stream(\r\n|\n|\r)?")
 _END_STREAM = re.compile(_SPACE + rb"{0,2}+endstream")
 _END_OBJECT = re.compile(_SKIP + rb"endobj")
+
+# Without the detour through the named fields: a file has more references than anything else.
+_new = tuple.__new__
 
 LengthOf = Callable[[Reference], Any]
 """Looks an indirect ``/Length`` up."""
@@ -109,7 +125,7 @@ class Parser:
     def _interpret(self, match: re.Match[bytes], depth: int) -> tuple[Any, int]:
         kind, after = match.lastindex, match.end()
         if kind == 2:
-            return Reference(int(match[1]), int(match[2])), after
+            return _new(Reference, (int(match[1]), int(match[2]))), after
         if kind == 3:
             return _integer(match[3]), after
         if kind == 4:
@@ -140,7 +156,7 @@ class Parser:
                 raise TooMuch("an array of too many items")
             kind = match.lastindex
             if kind == 2:
-                found.append(Reference(int(match[1]), int(match[2])))
+                found.append(_new(Reference, (int(match[1]), int(match[2]))))
                 at = match.end()
                 continue
             if kind == 3:
@@ -162,34 +178,38 @@ class Parser:
 
     def _dictionary(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}
-        token, data, end = _TOKEN.match, self.data, self.end
-        while match := token(data, at, end):
-            kind = match.lastindex
-            if kind == 5 and match[5] == b">>":
-                return found, match.end()
-            if kind != 4:
+        pair, token, data, end = _PAIR.match, _TOKEN.match, self.data, self.end
+        while True:
+            match = pair(data, at, end)
+            if match is None:
+                match = token(data, at, end)
+                if match is None:
+                    break
+                if match[5] == b">>":
+                    return found, match.end()
                 self.is_irregular = True
-                if kind == 7 and match[7] in _ENDS:
+                if match.lastindex == 7 and match[7] in _ENDS:
                     return found, match.start(7)
                 # Not a key: passed over, as readers do.
                 _, at = self._interpret(match, depth)
                 continue
-            key = _key(match[4])
-            at = match.end()
-            match = token(data, at, end)
-            if match is None:
-                break
-            kind = match.lastindex
+            key = _key(match[1])
+            kind, at = match.lastindex, match.end()
             value: Any
-            if kind == 2:  # the most frequent one, without a call
-                value, at = Reference(int(match[1]), int(match[2])), match.end()
+            if kind == 3:
+                value = _new(Reference, (int(match[2]), int(match[3])))
             elif kind == 4:
-                value, at = _name(match[4]), match.end()
-            elif kind == 5 and match[5] == b">>":
-                self.is_irregular = True
-                found[key] = None
-                return found, match.end()
+                value = _integer(match[4])
+            elif kind == 5:
+                value = _name(match[5])
             else:
+                match = token(data, match.end(1), end)
+                if match is None:
+                    break
+                if match[5] == b">>":
+                    self.is_irregular = True
+                    found[key] = None
+                    return found, match.end()
                 value, at = self._interpret(match, depth)
             if value is _END_OF_OBJECT:
                 return found, match.start(7)
