@@ -9,8 +9,10 @@ returns what was put or raises.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Protocol
 
 from storage.vocabulary import AbsahError, Unavailable
@@ -55,10 +57,17 @@ class Staged:
     since: datetime
 
 
+Content = bytes | Path
+"""The bytes of an object, or a file that holds them and may be too large for the memory."""
+
+PIECE = 1 << 20
+"""How many bytes `Archive.pieces` gives at once, at most."""
+
+
 class Archive(Protocol):
     """Objects by key."""
 
-    def put_once(self, key: str, data: bytes, *, retain_until: date | None = None) -> None:
+    def put_once(self, key: str, data: Content, *, retain_until: date | None = None) -> None:
         """Store ``data`` under ``key``, locked until ``retain_until`` where given.
 
         Putting the same bytes again is no error: an interrupted attempt is simply repeated.
@@ -76,6 +85,13 @@ class Archive(Protocol):
         Raises:
             ObjectMissing: there is none.
             ArchiveUnavailable: the archive does not answer.
+        """
+        ...
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The object's bytes, one piece after the other.
+
+        Raises as `read`: what is missing at once, an outage also on the way.
         """
         ...
 
@@ -101,15 +117,27 @@ def final_key(agency_id: str, sha256: str) -> str:
     return f"{agency_id}/final/{sha256[:2]}/{sha256}.pdf"
 
 
-def store_final(archive: Archive, agency_id: str, sha256: str, content: bytes, retain_until: date) -> None:
+def store_final(archive: Archive, agency_id: str, sha256: str, content: Content, retain_until: date) -> None:
     """Put a document into the archive for good, and read it back before anybody relies on it.
 
     Raises:
         ArchiveCorrupt: what came back is not what has this SHA-256.
         AbsahError: as `Archive.put_once` and `Archive.read`.
     """
-    archive.put_once(final_key(agency_id, sha256), content, retain_until=retain_until)
-    read_final(archive, agency_id, sha256)
+    key = final_key(agency_id, sha256)
+    archive.put_once(key, content, retain_until=retain_until)
+    if isinstance(content, bytes):
+        read_final(archive, agency_id, sha256)
+    elif hash_of(archive.pieces(key)) != sha256:
+        raise _corrupt()
+
+
+def hash_of(pieces: Iterable[bytes]) -> str:
+    """The SHA-256 of bytes in pieces, in hexadecimal."""
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
 
 
 def read_final(archive: Archive, agency_id: str, sha256: str) -> bytes:
@@ -121,8 +149,12 @@ def read_final(archive: Archive, agency_id: str, sha256: str) -> bytes:
     """
     content = archive.read(final_key(agency_id, sha256))
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ArchiveCorrupt("The archive returned other bytes than were stored.")
+        raise _corrupt()
     return content
+
+
+def _corrupt() -> ArchiveCorrupt:
+    return ArchiveCorrupt("The archive returned other bytes than were stored.")
 
 
 def staging_key(agency_id: str, document_id: str, sha256: str) -> str:

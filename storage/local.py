@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import errno
+import filecmp
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from storage.archive import (
+    PIECE,
     ArchiveFull,
     ArchiveUnavailable,
+    Content,
     ObjectDiffers,
     ObjectMissing,
     Staged,
@@ -32,7 +38,7 @@ class LocalArchive:
         except OSError as error:
             raise _unavailable(error) from error
 
-    def put_once(self, key: str, data: bytes, *, retain_until: date | None = None) -> None:
+    def put_once(self, key: str, data: Content, *, retain_until: date | None = None) -> None:
         """See `storage.archive.Archive`; retention is the register's word here, the file is read-only."""
         target = self._root / key
         temporary = self._incoming / uuid.uuid4().hex
@@ -43,7 +49,8 @@ class LocalArchive:
                 # A hard link appears whole or not at all, and never replaces what is there.
                 os.link(temporary, target)
             except FileExistsError:
-                if target.read_bytes() != data:
+                # The temporary file holds what was given, in whichever form.
+                if not filecmp.cmp(target, temporary, shallow=False):
                     raise ObjectDiffers("The archive holds another object under this key.") from None
             finally:
                 temporary.unlink()
@@ -60,6 +67,16 @@ class LocalArchive:
             raise ObjectMissing("The archive has no such object.") from None
         except OSError as error:
             raise _unavailable(error) from error
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """See `storage.archive.Archive`."""
+        try:
+            stream = (self._root / key).open("rb")
+        except FileNotFoundError:
+            raise ObjectMissing("The archive has no such object.") from None
+        except OSError as error:
+            raise _unavailable(error) from error
+        return _pieces(stream)
 
     def remove_staging(self, key: str) -> None:
         """See `storage.archive.Archive`."""
@@ -118,11 +135,24 @@ def _remove_if_empty(folder: Path) -> None:
             raise
 
 
-def _write_durably(file: Path, data: bytes) -> None:
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        try:
+            while piece := stream.read(PIECE):
+                yield piece
+        except OSError as error:
+            raise _unavailable(error) from error
+
+
+def _write_durably(file: Path, data: Content) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            if isinstance(data, bytes):
+                stream.write(data)
+            else:
+                with data.open("rb") as source:
+                    shutil.copyfileobj(source, stream, PIECE)
             stream.flush()
             os.fsync(stream.fileno())
     except OSError:

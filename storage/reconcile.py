@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, func, select
 
-from storage.archive import Archive, ObjectMissing, final_key
+from storage.archive import Archive, ObjectMissing, final_key, hash_of
 from storage.key_uses import mistaken
 from storage.tables import document, document_file, series
 from storage.vocabulary import DocumentState
@@ -58,9 +57,9 @@ def _missing_objects(connection: Connection, archive: Archive) -> Iterator[str]:
             yield f"Document {document_id} is issued, but no file of it is registered."
             continue
         try:
-            stored = archive.read(final_key(agency_id, sha256))
+            stored = hash_of(archive.pieces(final_key(agency_id, sha256)))
         except ObjectMissing:
             yield f"The file of document {document_id} is missing from the archive."
             continue
-        if hashlib.sha256(stored).hexdigest() != sha256:
+        if stored != sha256:
             yield f"The archive's file of document {document_id} is not the registered one."

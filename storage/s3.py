@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -13,14 +14,18 @@ from minio import Minio
 from minio.commonconfig import GOVERNANCE
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.retention import Retention
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from storage.archive import (
+    PIECE,
     ArchiveFull,
     ArchiveUnavailable,
+    Content,
     ObjectDiffers,
     ObjectMissing,
     Staged,
+    hash_of,
     require_staging,
     staging_folder,
 )
@@ -72,23 +77,27 @@ class S3Archive:
         except (S3Error, ServerError, InvalidResponseError, HTTPError) as error:
             raise _unavailable(error) from error
 
-    def put_once(self, key: str, data: bytes, *, retain_until: date | None = None) -> None:
+    def put_once(self, key: str, data: Content, *, retain_until: date | None = None) -> None:
         """See `storage.archive.Archive`; ``retain_until`` becomes a governance lock."""
         try:
             # The client's put_object takes no condition, so the condition goes with a presigned PUT.
             url = self._client.presigned_put_object(self._bucket, key, expires=timedelta(minutes=5))
-            answer = self._http.request(
-                "PUT",
-                url,
-                body=data,
-                headers={
-                    "If-None-Match": "*",
-                    "Content-Type": "application/pdf",
-                    "Content-MD5": base64.b64encode(
-                        hashlib.md5(data, usedforsecurity=False).digest()
-                    ).decode(),
-                },
-            )
+            with _opened(data) as stream:
+                md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).digest()
+                size = stream.seek(0, io.SEEK_END)
+                stream.seek(0)
+                answer = self._http.request(
+                    "PUT",
+                    url,
+                    body=stream,
+                    headers={
+                        "If-None-Match": "*",
+                        "Content-Type": "application/pdf",
+                        # Said, or the client would send it in chunks, which no signed request may be.
+                        "Content-Length": str(size),
+                        "Content-MD5": base64.b64encode(md5).decode(),
+                    },
+                )
             if answer.status == 412 or answer.status == 409:
                 self._require_same(key, data)
             elif answer.status != 200:
@@ -100,30 +109,31 @@ class S3Archive:
         except (S3Error, ServerError, InvalidResponseError, HTTPError) as error:
             raise _unavailable(error) from error
 
-    def _require_same(self, key: str, data: bytes) -> None:
+    def _require_same(self, key: str, data: Content) -> None:
         """The key is taken: by these bytes, or by an upload that has not ended yet (409)."""
         try:
-            stored = self.read(key)
+            stored = hash_of(self.pieces(key))
         except ObjectMissing as error:
             raise ArchiveUnavailable("Another upload of this object is under way.") from error
-        if stored != data:
-            raise ObjectDiffers("The archive holds another object under this key.")
+        with _opened(data) as stream:
+            if stored != hashlib.file_digest(stream, "sha256").hexdigest():
+                raise ObjectDiffers("The archive holds another object under this key.")
 
     def read(self, key: str) -> bytes:
         """See `storage.archive.Archive`."""
+        return b"".join(self.pieces(key))
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """See `storage.archive.Archive`."""
         try:
             answer = self._client.get_object(self._bucket, key)
-            try:
-                return bytes(answer.read())
-            finally:
-                answer.close()
-                answer.release_conn()
         except S3Error as error:
             if error.code == "NoSuchKey":
                 raise ObjectMissing("The archive has no such object.") from error
             raise _unavailable(error) from error
         except (ServerError, InvalidResponseError, HTTPError) as error:
             raise _unavailable(error) from error
+        return _pieces(answer)
 
     def remove_staging(self, key: str) -> None:
         """See `storage.archive.Archive`."""
@@ -151,6 +161,20 @@ class S3Archive:
             self._client.put_object(self._bucket, "readiness", io.BytesIO(b"ready"), 5)
         except (S3Error, ServerError, InvalidResponseError, HTTPError) as error:
             raise _unavailable(error) from error
+
+
+def _opened(data: Content) -> io.BytesIO | io.BufferedReader:
+    return io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")
+
+
+def _pieces(answer: BaseHTTPResponse) -> Iterator[bytes]:
+    try:
+        yield from answer.stream(PIECE)
+    except HTTPError as error:
+        raise _unavailable(error) from error
+    finally:
+        answer.close()
+        answer.release_conn()
 
 
 def _end_of(day: date) -> datetime:

@@ -206,8 +206,7 @@ def _sign_registered(
 
     try:
         made = _sign(settings, workshop, copy, order, intend)
-        content = copy.read_bytes()
-        store_final(workshop.archive, agency.id, made.sha256, content, described.retain_until)
+        store_final(workshop.archive, agency.id, made.sha256, copy, described.retain_until)
     except AbsahError as error:
         uploads.abandon(register, agency.id, _ACTOR, entry, error.code)
         raise

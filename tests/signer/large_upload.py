@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from signer.upload import UploadOrder, UploadTools, sign_upload
+from storage.archive import store_final
+from storage.local import LocalArchive
 from templates.stamp import Stamp
 from tests.signer.archiving import Archiving
 from verifier.by_file import inspect
@@ -27,14 +29,16 @@ class NothingRevoked:
 
 
 def sign_on_disk() -> None:
-    """Sign a file with a stamp; print the peak of this process and that of what the sandbox does, in kB."""
+    """Sign a file with a stamp and keep it; print the peak of this process and that of what the sandbox does, in kB."""
     path, archiving = Path(sys.argv[1]), Archiving(Path(sys.argv[2]))
     at = datetime.now(UTC).replace(microsecond=0)
     stamp = Stamp("Ahmad", "Kepala Dinas", at, "Asia/Jakarta")
     with Sandbox() as sandbox:
         tools = UploadTools(sandbox, [archiving.root], archiving.stamps, NothingRevoked())  # type: ignore[arg-type]
         order = UploadOrder(archiving.key("p256"), "PAdES-B-T", "Ahmad", "", "", at, stamp)
-        sign_upload(tools, path, order, lambda digest: None)
+        made = sign_upload(tools, path, order, lambda digest: None)
+    # As where it is registered.
+    store_final(LocalArchive(path.parent / "archive"), "agency", made.sha256, path, at.date())
     # The server's children are not ours to be asked: the same is done once more, in forks of this process.
     judging = peak_of(path, lambda pdf: inspect(pdf, anchors=[archiving.root], moment=at).readable)
     placing = peak_of(path, lambda pdf: survey(pdf, Wish(190, 66)).refused is None)

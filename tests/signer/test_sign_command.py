@@ -289,6 +289,7 @@ def test_200_megabytes_need_no_more_than_300(bench: Bench, tmp_path: Path) -> No
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     own, children = map(int, done.stdout.split())
+    print(f"{own} kB, in the sandbox {children} kB")
     assert own <= 300 * 1024
     assert children <= 300 * 1024
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as pdf:

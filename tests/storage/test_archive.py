@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import hashlib
+import random
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from storage.archive import Archive, ArchiveUnavailable, ObjectDiffers, ObjectMissing, final_key, staging_key
+from storage.archive import (
+    PIECE,
+    Archive,
+    ArchiveCorrupt,
+    ArchiveUnavailable,
+    ObjectDiffers,
+    ObjectMissing,
+    final_key,
+    staging_key,
+    store_final,
+)
 from storage.local import LocalArchive
 from storage.s3 import S3Archive, S3Settings
 from storage.vocabulary import AbsahError
@@ -31,9 +44,34 @@ def test_an_object_is_never_replaced(archive: Archive) -> None:
     assert archive.read(KEY) == b"first"
 
 
+def test_a_file_is_put_as_it_lies_and_read_in_pieces(archive: Archive, tmp_path: Path) -> None:
+    content = random.Random(1).randbytes(3 * PIECE + 17)
+    (tmp_path / "large.pdf").write_bytes(content)
+    key = final_key("agency", hashlib.sha256(content).hexdigest())
+    for _ in range(2):
+        archive.put_once(key, tmp_path / "large.pdf")
+    assert archive.read(key) == content
+    found = list(archive.pieces(key))
+    assert b"".join(found) == content
+    assert max(map(len, found)) <= PIECE
+    (tmp_path / "large.pdf").write_bytes(content[:-1] + b"?")
+    with pytest.raises(ObjectDiffers):
+        archive.put_once(key, tmp_path / "large.pdf")
+    assert archive.read(key) == content
+
+
+def test_what_comes_back_otherwise_is_not_relied_on(tmp_path: Path) -> None:
+    archive = LocalArchive(tmp_path / "archive")
+    (tmp_path / "whole.pdf").write_bytes(b"whole")
+    for content in (b"whole", tmp_path / "whole.pdf"):
+        with pytest.raises(ArchiveCorrupt):
+            store_final(archive, "agency", "ab" * 32, content, date(2040, 1, 1))
+
+
 def test_a_missing_object_is_not_an_outage(archive: Archive) -> None:
-    with pytest.raises(ObjectMissing):
-        archive.read(KEY)
+    for look in (archive.read, archive.pieces):
+        with pytest.raises(ObjectMissing):
+            look(KEY)
 
 
 def test_only_staging_objects_can_be_removed(archive: Archive) -> None:
