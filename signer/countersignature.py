@@ -11,19 +11,22 @@ from datetime import datetime
 from typing import Any
 
 from signer.form_xobject import add_page_as_form
-from signer.revision import FrozenUpdate, Pdf, Revision, text_string
+from signer.revision import FrozenUpdate, Pdf, Revision, Update, text_string
 from signer.signature import (
     APPEND_ONLY,
     SignatureRefused,
+    annotation_element,
     field_entries,
     first_page,
-    form_element,
     signature_entries,
     unused_name,
 )
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Name, Reference
 from verifier.survey_answer import Spot
+
+# Printed; it cannot be moved, and its words cannot be changed (ISO 32000-2, table 167).
+_PRINT_AND_FIXED = 4 | 64 | 128 | 512
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,38 @@ def freeze_countersignature(
     return Freezing(revision.freeze(), name)
 
 
+def stamp_page(pdf: Pdf, stamp: VisibleStamp) -> Update:
+    """What has to be appended for a stamp alone: an annotation that nobody can move (ISO 32000-2, 12.5.6.12).
+
+    For a signature that is written by somebody else and not seen.
+
+    Raises as `freeze_countersignature`.
+    """
+    revision = Revision(pdf)
+    try:
+        look, page = _look(revision, stamp)
+        annotation = {
+            "Type": Name("Annot"),
+            "Subtype": Name("Stamp"),
+            "F": _PRINT_AND_FIXED,
+            "Rect": _rectangle(stamp),
+            "P": page,
+            "Contents": text_string(stamp.tooltip),
+            "AP": {"N": look},
+        }
+        reference = revision.add(annotation)
+        sheet = revision.edit(page)
+        revision.edit_inside(sheet, "Annots", []).append(reference)
+        if _is_tagged(revision.document):
+            sheet["Tabs"] = Name("S")
+            annotation["StructParent"] = _tag(revision, page, reference, stamp.tooltip, role="Annot")
+    except (KeyError, IndexError, TypeError, AttributeError) as problem:
+        raise SignatureRefused(
+            "The PDF's pages are not as a stamp needs them.", code="PDF_STRUCTURE"
+        ) from problem
+    return revision.write()
+
+
 def _widget(
     revision: Revision, name: str, value: Reference, stamp: VisibleStamp | None
 ) -> tuple[dict[str, Any], Reference]:
@@ -103,20 +138,30 @@ def _widget(
     if stamp is None:
         page = first_page(revision.document)
         return {**field_entries(name, page), "V": value}, page
+    look, page = _look(revision, stamp)
+    return {
+        **field_entries(name, page, _rectangle(stamp)),
+        "V": value,
+        "TU": text_string(stamp.tooltip),
+        "AP": {"N": look},
+    }, page
+
+
+def _look(revision: Revision, stamp: VisibleStamp) -> tuple[Reference, Reference]:
+    """The stamp as a form, and the page that it lies on."""
     spot = stamp.spot
-    found = revision.document.pages()[spot.page][0]
-    if found is None:
+    page = revision.document.pages()[spot.page][0]
+    if page is None:
         raise KeyError("a page of its own")
     width, height = spot.x1 - spot.x0, spot.y1 - spot.y0
     if spot.turn in (90, 270):
         width, height = height, width
-    look = add_page_as_form(revision, stamp.page, round(width, 2), round(height, 2), spot.turn)
-    return {
-        **field_entries(name, found, (spot.x0, spot.y0, spot.x1, spot.y1)),
-        "V": value,
-        "TU": text_string(stamp.tooltip),
-        "AP": {"N": look},
-    }, found
+    return add_page_as_form(revision, stamp.page, round(width, 2), round(height, 2), spot.turn), page
+
+
+def _rectangle(stamp: VisibleStamp) -> list[float]:
+    spot = stamp.spot
+    return [spot.x0, spot.y0, spot.x1, spot.y1]
 
 
 def _is_tagged(document: Document) -> bool:
@@ -125,8 +170,10 @@ def _is_tagged(document: Document) -> bool:
     )
 
 
-def _tag(revision: Revision, page: Reference, widget: Reference, tooltip: str) -> int:
-    """Put a ``/Form`` element into the structure tree; returns the widget's key in the parent tree.
+def _tag(
+    revision: Revision, page: Reference, annotation: Reference, tooltip: str, *, role: str = "Form"
+) -> int:
+    """Put an element into the structure tree; returns the annotation's key in the parent tree.
 
     ISO 14289-1, 7.18.4; ISO 32000-2, 14.7.2 (structure) and 7.9.7 (number trees).
     """
@@ -135,7 +182,7 @@ def _tag(revision: Revision, page: Reference, widget: Reference, tooltip: str) -
     tree = revision.edit_from_catalog("StructTreeRoot")
     top, owner = _top_element(document, tree, root_reference)
     parent = tree if owner is None else revision.edit(owner)
-    element = revision.add(form_element(top, page, widget, tooltip))
+    element = revision.add(annotation_element(role, top, page, annotation, tooltip))
     _append_child(revision, parent, element)
     return _register_parent(revision, tree, element)
 

@@ -45,10 +45,15 @@ class ProviderRefused(AbsahError):
 
 @dataclass(frozen=True)
 class CheckedReply:
-    """A reply that holds: the SHA-256 over what its signature covers, and when it was proven to be made."""
+    """A reply that holds: the SHA-256 over what its signature covers, and when it was proven to be made.
+
+    ``field`` is the name of the signature's field, ``cms`` its value.
+    """
 
     covered_digest: bytes
     proven_at: datetime | None
+    field: str
+    cms: bytes
 
 
 def check_reply(
@@ -86,7 +91,8 @@ def check_reply(
     # (3) It holds by the expected certificate, and covers all of our bytes.
     covered = _covered(reply, after.resolve_all(new.dictionary.get("ByteRange")), len(frozen))
     contents = after.resolve(new.dictionary.get("Contents"))
-    _check_signer(contents if isinstance(contents, bytes) else b"", covered, certificate)
+    cms = contents if isinstance(contents, bytes) else b""
+    _check_signer(cms, covered, certificate)
 
     # (4) Our own verifier sees the same, of the earlier signatures too, and nothing forbidden behind any.
     answer = inspect(reply)
@@ -98,7 +104,8 @@ def check_reply(
     ):
         raise ProviderRefused("The provider's signature does not cover the document as it came back.")
     stamped = found[0].signed_at if found[0].signed_at_source == "timestamp" else None
-    return CheckedReply(covered.digest("sha256"), datetime.fromisoformat(stamped) if stamped else None)
+    proven_at = datetime.fromisoformat(stamped) if stamped else None
+    return CheckedReply(covered.digest("sha256"), proven_at, new.name, cms)
 
 
 def check_cms(cms: bytes, covered: Message, certificate: x509.Certificate) -> bool:

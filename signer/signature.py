@@ -246,15 +246,17 @@ def field_entries(name: str, page: Reference, box: Sequence[float] = (0, 0, 0, 0
     }
 
 
-def form_element(parent: Reference, page: Reference, widget: Reference, tooltip: str) -> dict[str, Any]:
-    """The ``/Form`` structure element of a field that is seen (ISO 14289-1, 7.18.4)."""
+def annotation_element(
+    role: str, parent: Reference, page: Reference, annotation: Reference, tooltip: str
+) -> dict[str, Any]:
+    """The structure element of an annotation that is seen (ISO 14289-1, 7.18): a field's ``role`` is Form."""
     return {
         "Type": Name("StructElem"),
-        "S": Name("Form"),
+        "S": Name(role),
         "P": parent,
         "Pg": page,
         "Alt": text_string(tooltip),
-        "K": {"Type": Name("OBJR"), "Pg": page, "Obj": widget},
+        "K": {"Type": Name("OBJR"), "Pg": page, "Obj": annotation},
     }
 
 
@@ -403,7 +405,7 @@ def _add_fields(revision: Revision, fields: Sequence[SignatureField]) -> dict[st
         if key is None:
             continue
         sheet["Tabs"] = Name("S")
-        element = revision.add(form_element(top, page, widget, field.tooltip))
+        element = revision.add(annotation_element("Form", top, page, widget, field.tooltip))
         elements.append(element)
         parents += (key, element)
         next_key += 1

@@ -14,22 +14,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
-from keys.provider import KeyRefused, SigningKey
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from keys.provider import AnyKey, AttendedKey, HumanSecret, KeyRefused
 from keys.software import usable
 from signer import levels, signature
-from signer.countersignature import VisibleStamp, freeze_countersignature
+from signer.countersignature import VisibleStamp, freeze_countersignature, stamp_page
 from signer.cycle import SelfCheckFailed, Timestamps
+from signer.foreign_signature import check_cms, check_reply
 from signer.preservation import is_below
 from signer.revocation import Revocation
 from signer.upload_words import UploadRefused, refusal
 from templates.stamp import Stamp, draw_stamp
+from verifier.algorithms import Message
 from verifier.report import FileAnswer, SignatureReport, is_altered, is_sound
 from verifier.sandbox import OpenFile
 from verifier.survey_answer import Survey, Wish
 
 _PIECE = 1 << 20
+# It goes there and comes back whole, as text, and is compared in this process.
+_MOST_BYTES_FOR_A_SERVICE = 50 * 1024 * 1024
 
 
 class Opener(Protocol):
@@ -78,10 +84,12 @@ class StampPlace:
 class UploadOrder:
     """How a file is to be signed; ``level`` is one of `storage.vocabulary.LEVELS`, ``at`` is aware.
 
-    ``stamp`` is None for a signature that is not seen; then ``place`` counts for nothing.
+    ``stamp`` is None for a signature that is not seen; then ``place`` counts for nothing. ``secret`` asks the
+    owner of the key for what unlocks it, if it costs a human anything; not before the file is known to be fit
+    to be signed.
     """
 
-    key: SigningKey
+    key: AnyKey
     level: str
     signer_name: str
     reason: str
@@ -89,74 +97,202 @@ class UploadOrder:
     at: datetime
     stamp: Stamp | None = None
     place: StampPlace = StampPlace()
+    secret: Callable[[], HumanSecret] | None = None
+
+
+class Witness(Protocol):
+    """Keeps, durably, what must not be lost."""
+
+    def intend(self, digest: bytes) -> None:
+        """A key is about to be asked for a signature over what has this SHA-256."""
+        ...
+
+    def keep(self, reply: bytes) -> None:
+        """A service has answered with this file. Nobody has looked at it, and it is not asked for again."""
+        ...
 
 
 @dataclass(frozen=True)
 class SignedUpload:
-    """What became of the file: its SHA-256 and size, what the new signature covers, and how it was judged."""
+    """What became of the file: its SHA-256 and size, and how it was judged.
+
+    ``intended`` is what `Witness.intend` was told, ``digest`` the SHA-256 over what the new signature covers.
+    """
 
     sha256: str
     size: int
+    intended: bytes
     digest: bytes
     signature: SignatureReport
     answer: FileAnswer
 
 
-def sign_upload(
-    tools: UploadTools, file: Path, order: UploadOrder, intend: Callable[[bytes], None]
-) -> SignedUpload:
+@dataclass(frozen=True)
+class _Made:
+    """A signature that stands in the file now; see `SignedUpload` for the digests."""
+
+    field: str
+    cms: bytes
+    intended: bytes
+    digest: bytes
+
+
+def sign_upload(tools: UploadTools, file: Path, order: UploadOrder, witness: Witness) -> SignedUpload:
     """Sign the working copy ``file`` in place; of one that was refused, or failed, nothing may be used.
 
     Args:
         tools: sandbox, time-stamps, revocation.
         file: a copy that nobody else touches.
         order: how to sign it.
-        intend: records, durably, the SHA-256 that is about to be signed; called before the key is.
+        witness: told before a key is used, and of what only a service knows.
 
     Raises:
         UploadRefused: the file cannot be signed; with the reason and what to do.
         SelfCheckFailed: what was made is not what was meant.
+        signer.foreign_signature.ProviderRefused: a service returned something else than was asked for.
         AbsahError: from the key, the time-stamp authorities or the revocation.
     """
     key = order.key
-    if key.capability != "raw":
-        raise KeyRefused(
-            f"Key {key.id} does not give raw signatures, which files of others need.", code="KEY_CAPABILITY"
-        )
+    _require_askable(order)
     usable(key, datetime.now(UTC))
     tools.revocation.refuse_revoked((key.certificate, *key.chain))
     with file.open("r+b") as stream:
         wish = order.place.wish(order.stamp) if order.stamp is not None else None
         survey, before = _look(tools, stream, wish)
         stamp = _draw(order.stamp, wish, survey)
-        with _mapped(stream) as pdf:
-            frozen = freeze_countersignature(
-                pdf,
-                stamp=stamp,
-                certify=not survey.signed,
-                signer_name=order.signer_name,
-                reason=order.reason,
-                location=order.location,
-                at=order.at,
-                reserved=signature.reserved_size(key, _token_size(tools, order.level)),
-            )
-        update = frozen.update
-        intend(update.digest)
-        cms = signature.sign(update.digest, key)
-        if not is_below(order.level, "PAdES-B-T"):
-            token = tools.timestamps.stamp_digest(signature.stamped_digest(cms))
-            cms = signature.embed_timestamp(cms, token.der)
-        _append(stream, signature.assemble(update.appended, update.own_range, cms))
-        if not is_below(order.level, "PAdES-B-LT"):
-            _add_validation_data(tools, stream, cms)
-        if order.level == "PAdES-B-LTA":
-            _add_document_timestamp(tools, stream)
+        by = _sign_by_service if key.capability == "pdf" else _sign_in_field
+        made = by(tools, stream, order, witness, stamp, signed=survey.signed)
+        _prolong(tools, stream, order, made.cms)
         os.fsync(stream.fileno())
         answer = tools.sandbox.inspect_now(
             OpenFile(stream.fileno()), anchors=tools.anchors, moment=datetime.now(UTC)
         )
-        made = _check(before, answer, frozen.field, order)
-        return SignedUpload(_sha256(stream), stream.seek(0, os.SEEK_END), update.digest, made, answer)
+        report = _check(before, answer, made.field, order)
+        size = stream.seek(0, os.SEEK_END)
+        return SignedUpload(_sha256(stream), size, made.intended, made.digest, report, answer)
+
+
+def _require_askable(order: UploadOrder) -> None:
+    key = order.key
+    if key.human_cost == "nothing":
+        return
+    if order.secret is None or cast("AttendedKey", key).by_consent:
+        raise KeyRefused(
+            f"The owner of key “{key.id}” consents in a browser, which serves documents that are issued here."
+            " For a file that was made elsewhere take a key with a passphrase, or one that asks nobody.",
+            code="KEY_CAPABILITY",
+        )
+
+
+def _unlocked(order: UploadOrder, digest: bytes) -> AnyKey:
+    """The key for that one signature; what its owner types is not kept."""
+    if order.key.human_cost == "nothing":
+        return order.key
+    assert order.secret is not None  # noqa: S101 - `_require_askable`
+    return cast("AttendedKey", order.key).unlocked(order.secret(), [digest])
+
+
+def _sign_in_field(
+    tools: UploadTools,
+    stream: BinaryIO,
+    order: UploadOrder,
+    witness: Witness,
+    stamp: VisibleStamp | None,
+    *,
+    signed: bool,
+) -> _Made:
+    """A field of ours, whose look is the stamp; the key gives a signature or a CMS."""
+    key = order.key
+    assert key.capability != "pdf"  # noqa: S101 - the caller looked
+    with _mapped(stream) as pdf:
+        frozen = freeze_countersignature(
+            pdf,
+            stamp=stamp,
+            certify=not signed,
+            signer_name=order.signer_name,
+            reason=order.reason,
+            location=order.location,
+            at=order.at,
+            reserved=signature.reserved_size(key, _token_size(tools, order.level)),
+        )
+    update = frozen.update
+    witness.intend(update.digest)
+    unlocked = _unlocked(order, update.digest)
+    if unlocked.capability == "raw":
+        cms = signature.sign(update.digest, unlocked)
+    else:
+        assert unlocked.capability == "cms"  # noqa: S101 - unlocking changes no capability
+        cms = unlocked.sign_cms(update.digest)
+        _, start, end, _ = update.own_range
+        with _mapped(stream) as pdf, memoryview(pdf) as whole:
+            covered = Message(whole, update.appended[:start], update.appended[end:])
+            check_cms(cms, covered, key.certificate)
+    if not is_below(order.level, "PAdES-B-T") and not levels.is_stamped(cms):
+        token = tools.timestamps.stamp_digest(signature.stamped_digest(cms))
+        cms = signature.embed_timestamp(cms, token.der)
+    _append(stream, signature.assemble(update.appended, update.own_range, cms))
+    return _Made(frozen.field, cms, update.digest, update.digest)
+
+
+def _sign_by_service(
+    tools: UploadTools,
+    stream: BinaryIO,
+    order: UploadOrder,
+    witness: Witness,
+    stamp: VisibleStamp | None,
+    *,
+    signed: bool,
+) -> _Made:
+    """The service signs the whole file, unseen; a stamp is put onto the page before that."""
+    key = order.key
+    assert key.capability == "pdf"  # noqa: S101 - the caller looked
+    if stream.seek(0, os.SEEK_END) > _MOST_BYTES_FOR_A_SERVICE:
+        raise refusal("UPLOAD_TOO_LARGE")
+    if stamp is not None:
+        if signed:
+            raise refusal("STAMP_ON_SIGNED")
+        with _mapped(stream) as pdf:
+            appended = stamp_page(pdf, stamp).appended
+        _append(stream, appended)
+    stream.seek(0)
+    frozen = stream.read()
+    intended = hashlib.sha256(frozen).digest()
+    witness.intend(intended)
+    unlocked = _unlocked(order, intended)
+    assert unlocked.capability == "pdf"  # noqa: S101 - unlocking changes no capability
+    reply = unlocked.sign_pdf(frozen, reason=order.reason, location=order.location)
+    witness.keep(reply)
+    checked = check_reply(
+        frozen,
+        reply,
+        key.certificate,
+        lambda pdf: tools.sandbox.inspect_now(pdf, anchors=tools.anchors, moment=datetime.now(UTC)),
+    )
+    if checked.proven_at is not None:
+        usable(key, checked.proven_at)
+    _append(stream, reply[len(frozen) :])
+    return _Made(checked.field, checked.cms, intended, checked.covered_digest)
+
+
+def _prolong(tools: UploadTools, stream: BinaryIO, order: UploadOrder, cms: bytes) -> None:
+    """What the level asks for beyond the signature itself.
+
+    Asked about is our own signature only: an address that somebody else's names is never asked.
+    """
+    made = [cms]
+    if not is_below(order.level, "PAdES-B-T") and not levels.is_stamped(cms):
+        # A signature in a whole PDF can take no time-stamp any more.
+        made.append(_add_document_timestamp(tools, stream, levels.ValidationData()))
+    if is_below(order.level, "PAdES-B-LT"):
+        return
+    others = [each.public_bytes(Encoding.DER) for each in order.key.chain]
+    data = tools.revocation.collect_for(made, others=others)
+    if order.level == "PAdES-B-LTA":
+        _add_document_timestamp(tools, stream, data)
+        return
+    with _mapped(stream) as pdf:
+        update = levels.validation_data_update(pdf, data)
+    _append(stream, update.appended)
 
 
 def _token_size(tools: UploadTools, level: str) -> int:
@@ -189,19 +325,13 @@ def _draw(stamp: Stamp | None, wish: Wish | None, survey: Survey) -> VisibleStam
     return VisibleStamp(draw_stamp(stamp, wish.width, wish.height), survey.spot, tooltip)
 
 
-def _add_validation_data(tools: UploadTools, stream: BinaryIO, cms: bytes) -> None:
-    """Of our own signature only: an address that somebody else's names is never asked."""
-    data = tools.revocation.collect_for((cms,))
+def _add_document_timestamp(tools: UploadTools, stream: BinaryIO, data: levels.ValidationData) -> bytes:
+    """With the data in the same revision; returns the token."""
     with _mapped(stream) as pdf:
-        update = levels.validation_data_update(pdf, data)
-    _append(stream, update.appended)
-
-
-def _add_document_timestamp(tools: UploadTools, stream: BinaryIO) -> None:
-    with _mapped(stream) as pdf:
-        update = levels.document_timestamp_update(pdf, tools.timestamps.token_size)
-    token = tools.timestamps.stamp_digest(update.digest)
-    _append(stream, signature.assemble(update.appended, update.own_range, token.der))
+        update = levels.document_timestamp_update(pdf, tools.timestamps.token_size, data)
+    token = tools.timestamps.stamp_digest(update.digest).der
+    _append(stream, signature.assemble(update.appended, update.own_range, token))
+    return token
 
 
 def _check(before: FileAnswer, after: FileAnswer, field: str, order: UploadOrder) -> SignatureReport:
@@ -245,5 +375,6 @@ def _sha256(stream: BinaryIO) -> str:
 
 
 __all__ = [
-    "Opener", "SignedUpload", "StampPlace", "UploadOrder", "UploadRefused", "UploadTools", "sign_upload",
+    "Opener", "SignedUpload", "StampPlace", "UploadOrder", "UploadRefused", "UploadTools", "Witness",
+    "sign_upload",
 ]  # fmt: skip

@@ -24,6 +24,14 @@ _SENTENCES = {
         "The stamp would hide something, or make an earlier signature invalid; choose a free place"
         " (--stamp PAGE:x,y,w,h), or sign without a stamp."
     ),
+    "UPLOAD_TOO_LARGE": (
+        "The service that holds this key signs whole files, of 50 MB at most; sign the file in parts, or with"
+        " a key that signs hashes."
+    ),
+    "STAMP_ON_SIGNED": (
+        "The service that holds this key signs unseen, and a stamp beside that would change what the"
+        " signatures in this PDF cover; sign without a stamp."
+    ),
     "STAMP_NO_PAGE": "The PDF has no such page; give one that it has.",
     "STAMP_OUTSIDE": "The stamp would lie outside of the page; its lower left corner is 0,0, in points.",
     "STAMP_NOT_FREE": "Other things are drawn where the stamp would lie; choose a free place or “auto”.",
@@ -39,7 +47,8 @@ class UploadRefused(InvalidRequest):
     """An uploaded file cannot be signed as it is. Its codes are those of `verifier.survey_answer.Survey`, and
 
     ``UPLOAD_ALTERED`` it was changed after it was signed · ``UPLOAD_SIGNATURE_HARMED`` and
-    ``STAMP_HARMS_SIGNATURE`` a signature that it holds would be less valid than before.
+    ``STAMP_HARMS_SIGNATURE`` a signature that it holds would be less valid than before · ``UPLOAD_TOO_LARGE``
+    and ``STAMP_ON_SIGNED`` not with a key whose service signs whole files.
     """
 
     code = "UPLOAD_DAMAGED"

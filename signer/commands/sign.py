@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 from cryptography.x509.oid import NameOID
 
-from keys.provider import AnyKey, KeyRefused, SigningKey
+from keys.provider import AnyKey, HumanSecret
 from signer import key_rules
 from signer.commands.arguments import PlainText
 from signer.commands.data import public_url
@@ -88,6 +88,9 @@ class _Place(click.ParamType[StampPlace | None]):
 @click.option("--number", type=PlainText(), help="With --title: register it, and put a QR code on the stamp.")
 @click.option("--title", type=PlainText(), help="What it is, as the public is told.")
 @click.option("--holder-name", type=PlainText(), help="Whose it is; the public sees it masked.")
+@click.option(
+    "--totp", is_flag=True, help="Type a TOTP instead of the passphrase, where the key asks for one."
+)
 def sign(
     file: Path,
     output: Path,
@@ -100,10 +103,12 @@ def sign(
     number: str | None,
     title: str | None,
     holder_name: str | None,
+    totp: bool,
 ) -> None:
     """Sign IN.pdf, which was made elsewhere, and write OUT.pdf; what it held stays as valid as it was.
 
-    With --number and --title it is registered: the stamp gets a QR code, and the archive a copy.
+    With --number and --title it is registered: the stamp gets a QR code, and the archive a copy. A passphrase
+    or TOTP that the key asks its owner for is typed once the file has been found fit to be signed.
 
     \b
     absah sign surat.pdf -o surat-ttd.pdf
@@ -121,7 +126,7 @@ def sign(
     chosen = key_id or (officer.key_id if officer is not None else None)
     if chosen is None:
         raise InvalidRequest("This agency's head has no key; name one: --key ID", code="KEY_MISSING")
-    key = _raw(workshop.keys.key(chosen))
+    key = workshop.keys.key(chosen)
     name, office = _names(key, officer)
     at = datetime.now(UTC).replace(microsecond=0)
     key_rules.require(
@@ -137,10 +142,12 @@ def sign(
         at=at,
         stamp=Stamp(name, office, at, agency.zone) if place is not None else None,
         place=place or StampPlace(),
+        secret=lambda: _asked(name, office, totp=totp),
     )
     with _working_copy(file, output) as copy:
+        witness = _Witness(workshop.register, agency.id, order.key.id, output)
         if number is None or title is None or order.stamp is None:
-            made = _sign(settings, workshop, copy, order, _audited(workshop.register, agency, order))
+            made = _sign(settings, workshop, copy, order, witness)
         else:
             today = day_in(agency.zone, at)
             described = ForeignDocument(
@@ -155,32 +162,68 @@ def sign(
                 level=order.level,
                 signatory=office or name,
             )
-            made, entry = _sign_registered(settings, workshop, (agency, regency), copy, order, described)
+            made, entry = _sign_registered(
+                settings, workshop, (agency, regency), copy, order, described, witness
+            )
             click.echo(f"code    {entry.code}\nurl     {entry.url}")
         with transaction(workshop.register.engine) as connection:
             audit.record(
-                connection, agency.id, _ACTOR, "upload.signed", made.digest.hex(), sha256=made.sha256
+                connection, agency.id, _ACTOR, "upload.signed", made.intended.hex(), sha256=made.sha256
             )
+    witness.is_done()
     click.echo(f"sha256  {made.sha256}\nlevel   {made.signature.level}\npath    {output}")
 
 
+def _asked(name: str, office: str, *, totp: bool) -> HumanSecret:
+    """What the official types; it goes to the service once, and is kept nowhere."""
+    click.echo(f"signer  {name}{', ' if office else ''}{office}")
+    value = click.prompt("TOTP" if totp else "Passphrase", hide_input=True)
+    return HumanSecret("totp" if totp else "passphrase", value)
+
+
+class _Witness:
+    """The audit trail, and for a service's answer a file beside the output; see `signer.upload.Witness`."""
+
+    def __init__(self, register: Register, agency_id: str, key_id: str, output: Path) -> None:
+        self._register, self._agency_id, self._key_id, self._output = register, agency_id, key_id, output
+        self._entry: Entry | None = None
+        self._reply: Path | None = None
+
+    def for_entry(self, entry: Entry) -> None:
+        """The signature is one of a registered file."""
+        self._entry = entry
+
+    def intend(self, digest: bytes) -> None:
+        """See `signer.upload.Witness`."""
+        if self._entry is not None:
+            uploads.record_intent(self._register, self._agency_id, self._entry, digest, self._key_id)
+        with transaction(self._register.engine) as connection:
+            audit.record(connection, self._agency_id, _ACTOR, "key.intent", digest.hex(), key=self._key_id)
+
+    def keep(self, reply: bytes) -> None:
+        """See `signer.upload.Witness`; what is refused later is told where it lies."""
+        path = self._output.with_name(f"{self._output.name}.reply-{uuid.uuid4().hex[:8]}")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(reply)
+            stream.flush()
+            os.fsync(stream.fileno())
+        self._reply = path
+        click.echo(f"reply   {path}", err=True)
+
+    def is_done(self) -> None:
+        """The output holds all that the answer held."""
+        if self._reply is not None:
+            self._reply.unlink()
+
+
 def _sign(
-    settings: Settings, workshop: Workshop, copy: Path, order: UploadOrder, intend: Callable[[bytes], None]
+    settings: Settings, workshop: Workshop, copy: Path, order: UploadOrder, witness: _Witness
 ) -> SignedUpload:
     anchors = read_trust(settings.trust_folder, production=not settings.development).encoded()
     with Sandbox(require_filter=not settings.development) as sandbox:
         tools = UploadTools(sandbox, anchors, workshop.timestamps, workshop.revocation)
-        return sign_upload(tools, copy, order, intend)
-
-
-def _audited(register: Register, agency: Unit, order: UploadOrder) -> Callable[[bytes], None]:
-    """What notes, before the key is used, what is about to be signed."""
-
-    def intend(digest: bytes) -> None:
-        with transaction(register.engine) as connection:
-            audit.record(connection, agency.id, _ACTOR, "key.intent", digest.hex(), key=order.key.id)
-
-    return intend
+        return sign_upload(tools, copy, order, witness)
 
 
 def _sign_registered(
@@ -190,6 +233,7 @@ def _sign_registered(
     copy: Path,
     order: UploadOrder,
     described: ForeignDocument,
+    witness: _Witness,
 ) -> tuple[SignedUpload, Entry]:
     """With a code that is recorded before and answered after; the archive keeps the file."""
     register, (agency, regency) = workshop.register, units
@@ -197,15 +241,9 @@ def _sign_registered(
     entry = uploads.reserve(register, agency, regency, _ACTOR, described, f"{address}/d/")
     assert order.stamp is not None  # noqa: S101 - the command asks for one
     stamp = replace(order.stamp, url=entry.url, code=entry.code, check_host=urlsplit(address).netloc)
-    order = replace(order, stamp=stamp)
-    audited = _audited(register, agency, order)
-
-    def intend(digest: bytes) -> None:
-        uploads.record_intent(register, agency.id, entry, digest, order.key.id)
-        audited(digest)
-
+    witness.for_entry(entry)
     try:
-        made = _sign(settings, workshop, copy, order, intend)
+        made = _sign(settings, workshop, copy, replace(order, stamp=stamp), witness)
         store_final(workshop.archive, agency.id, made.sha256, copy, described.retain_until)
     except AbsahError as error:
         uploads.abandon(register, agency.id, _ACTOR, entry, error.code)
@@ -233,15 +271,7 @@ def _signer(
         return agency, regency_of(connection, agency), officer
 
 
-def _raw(key: AnyKey) -> SigningKey:
-    if key.capability != "raw":
-        raise KeyRefused(
-            f"Key {key.id} does not give raw signatures, which files of others need.", code="KEY_CAPABILITY"
-        )
-    return key
-
-
-def _names(key: SigningKey, officer: Officer | None) -> tuple[str, str]:
+def _names(key: AnyKey, officer: Officer | None) -> tuple[str, str]:
     """Who signs and in which office: as the register knows the officer, else as the certificate says."""
     if officer is not None:
         return officer.name, f"{officer.capacity} {officer.office}".strip()

@@ -42,6 +42,7 @@ from tests.keys.softhsm import make_token
 from tests.keys.test_software import PASSPHRASE as FILE_PASSPHRASE
 from tests.keys.test_software import write_pkcs12
 from tests.office import SANDBOX, Office, make_office, open_office
+from tests.signer.large_upload import Witness
 from tests.signer.test_two_slots import AGENCY, FIELDS, MORE, PAGE, REGENCY, TYPE
 from tests.signer.uploads import AT
 from verifier.trust.folder import read_trust
@@ -186,9 +187,8 @@ class Place:
         anchors = read_trust(self.office.settings.trust_folder, production=False).encoded()
         tools = UploadTools(SANDBOX, anchors, workshop.timestamps, workshop.revocation)
         key = workshop.keys.key(key_id)
-        assert isinstance(key, SoftwareKey)
         order = UploadOrder(key, "PAdES-B-T", "Ahmad", "Mengetahui", "Contoh", AT, stamp, StampPlace())
-        sign_upload(tools, file, order, lambda digest: None)
+        sign_upload(tools, file, order, Witness())
 
     def file(self, document_id: str) -> bytes:
         content: bytes = self.office.get(f"/api/v1/documents/{document_id}/pdf", AGENCY).content

@@ -6,7 +6,9 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from asn1crypto import cms
@@ -17,6 +19,7 @@ from keys.cms import ID_DATA, signed_attributes
 from keys.provider import HumanSecret
 from keys.software import PrivateKey, SoftwareKey
 from signer import signature
+from signer.upload import SignedUpload, UploadOrder, UploadTools, sign_upload
 from storage import alarms, audit, tables
 from storage.database import transaction
 from storage.sessions import SIGNED
@@ -24,12 +27,15 @@ from tests.faults.checking import check_issued_once, rows
 from tests.keys.attended import signed_in_a_session
 from tests.keys.certificates import p256, root, rsa_key
 from tests.keys.csc_place import CREDENTIAL, RemotePlace, pem, remote_place
-from tests.keys.csc_server import CLIENT_SECRET, PIN, Credential
+from tests.keys.csc_server import CLIENT_SECRET, OTP, PIN, Credential
 from tests.keys.responder import responder
 from tests.keys.test_issuing import KEY, officer, work
 from tests.keys.test_software import refused
 from tests.office import Office, open_office
+from tests.signer.large_upload import Witness
+from tests.signer.test_signature import rendered
 from verifier import check
+from verifier.sandbox import Sandbox
 from verifier.trust.folder import read_trust
 
 
@@ -234,3 +240,60 @@ def test_a_wrong_secret_is_sent_once_and_signs_nothing(
     signed_in_a_session(office, HumanSecret("passphrase", PIN))
     work(office, attempts=2)
     assert {office.state(each)["state"] for each in accepted} == {"ISSUED"}
+
+
+def upload(
+    office: Office, file: Path, kind: Literal["passphrase", "totp"], value: str, asked: list[str]
+) -> SignedUpload:
+    """A file of somebody else's, signed by the key whose owner types that."""
+
+    def secret() -> HumanSecret:
+        asked.append(value)
+        return HumanSecret(kind, value)
+
+    anchors = read_trust(office.settings.trust_folder, production=False).encoded()
+    order = UploadOrder(
+        office.workshop.keys.key(KEY), "PAdES-B-LT", "Ratna", "", "Contoh", datetime.now(UTC), secret=secret
+    )
+    with Sandbox() as sandbox:
+        tools = UploadTools(sandbox, anchors, office.workshop.timestamps, office.workshop.revocation)
+        return sign_upload(tools, file, order, Witness())
+
+
+def test_a_file_of_others_is_signed_after_a_pin_that_is_typed(
+    empty_office: Office, place: RemotePlace, authority: SoftwareKey
+) -> None:
+    office = reopened(empty_office, place, authority, pin=False)
+    file, asked = place.folder / "surat.pdf", list[str]()
+    file.write_bytes(rendered())
+    with refused("KEY_PIN"):
+        upload(office, file, "passphrase", "0000", asked)
+    assert place.credential.wrong_tries == 1
+    file.write_bytes(rendered())
+    made = upload(office, file, "passphrase", PIN, asked)
+    assert asked == ["0000", PIN]
+    assert (made.signature.level, made.signature.integrity) == ("PAdES-B-LT", "intact")
+    assert place.server.counts["signatures"] == 1
+
+
+def test_a_one_time_password_signs_one_file(
+    empty_office: Office, place: RemotePlace, authority: SoftwareKey
+) -> None:
+    place.credential.asks_for = ("OTP",)
+    office = reopened(empty_office, place, authority, pin=False)
+    file = place.folder / "surat.pdf"
+    file.write_bytes(rendered())
+    assert upload(office, file, "totp", OTP, []).signature.integrity == "intact"
+
+
+def test_a_key_whose_owner_consents_in_a_browser_signs_no_file_of_others(
+    empty_office: Office, place: RemotePlace, authority: SoftwareKey
+) -> None:
+    place.credential.mode = "oauth2code"
+    office = reopened(empty_office, place, authority, pin=False)
+    file, asked = place.folder / "surat.pdf", list[str]()
+    file.write_bytes(rendered())
+    with refused("KEY_CAPABILITY"):
+        upload(office, file, "passphrase", PIN, asked)
+    assert asked == []
+    assert file.read_bytes() == rendered()

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,31 @@ class NothingRevoked:
         """Nobody was."""
 
 
+@dataclass
+class Witness:
+    """Remembers what it was told."""
+
+    intended: list[bytes] = field(default_factory=list)
+    replies: list[bytes] = field(default_factory=list)
+
+    def intend(self, digest: bytes) -> None:
+        """A key is about to be used."""
+        self.intended.append(digest)
+
+    def keep(self, reply: bytes) -> None:
+        """A service has answered."""
+        self.replies.append(reply)
+
+
 def sign_on_disk() -> None:
-    """Sign a file with a stamp and keep it; print the peak of this process and that of what the sandbox does, in kB."""
+    """Sign a file with a stamp and keep it; print this process's peak and the sandbox's, in kB."""
     path, archiving = Path(sys.argv[1]), Archiving(Path(sys.argv[2]))
     at = datetime.now(UTC).replace(microsecond=0)
     stamp = Stamp("Ahmad", "Kepala Dinas", at, "Asia/Jakarta")
     with Sandbox() as sandbox:
         tools = UploadTools(sandbox, [archiving.root], archiving.stamps, NothingRevoked())  # type: ignore[arg-type]
         order = UploadOrder(archiving.key("p256"), "PAdES-B-T", "Ahmad", "", "", at, stamp)
-        made = sign_upload(tools, path, order, lambda digest: None)
+        made = sign_upload(tools, path, order, Witness())
     # As where it is registered.
     store_final(LocalArchive(path.parent / "archive"), "agency", made.sha256, path, at.date())
     # The server's children are not ours to be asked: the same is done once more, in forks of this process.

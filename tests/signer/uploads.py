@@ -12,7 +12,7 @@ from signer.upload import StampPlace, UploadOrder, UploadTools, sign_upload
 from templates.stamp import Stamp
 from tests.interop.conftest import SAMPLE
 from tests.signer.archiving import Archiving
-from tests.signer.large_upload import NothingRevoked
+from tests.signer.large_upload import NothingRevoked, Witness
 from verifier.sandbox import Sandbox
 
 AT = datetime.now(UTC).replace(microsecond=0)
@@ -39,11 +39,11 @@ class Bench:
     def sign(self, pdf: bytes, stamp: Stamp | None = None, place: StampPlace = _WHEREVER) -> bytes:
         copy = self.folder / "copy.pdf"
         copy.write_bytes(pdf)
-        intended: list[bytes] = []
+        witness = Witness()
         key = self.archiving.key("p256")
         order = UploadOrder(key, "PAdES-B-T", "Ahmad", "Mengetahui", "Contoh", AT, stamp, place)
-        made = sign_upload(self.tools, copy, order, intended.append)
-        assert intended == [made.digest]
+        made = sign_upload(self.tools, copy, order, witness)
+        assert witness == Witness([made.digest])
         return copy.read_bytes()
 
 
