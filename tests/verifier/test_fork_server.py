@@ -134,11 +134,11 @@ def test_a_child_that_waits_makes_memory_its_own_meanwhile(people: Pki) -> None:
         box.inspect_now(signed_pdf(), anchors=[], moment=NOW)
         # The next child is forked a moment later; until then the one that answered may be the only one.
         assert ends(answering)
-        child = one_waits(box)
-        at_first, until = faults(child), time.monotonic() + 10
-        while faults(child) < at_first + 200 and time.monotonic() < until:
+        child, until = one_waits(box), time.monotonic() + 10
+        # To be forked alone costs 250, and what a check touches 1 300.
+        while faults(child) < 800 and time.monotonic() < until:
             time.sleep(0.01)
-        assert faults(child) >= at_first + 200
+        assert faults(child) >= 800
 
 
 def test_a_child_that_dies_while_it_waits_costs_no_file(people: Pki) -> None:
