@@ -181,13 +181,16 @@ class Place:
         )  # fmt: skip
         out.rename(file)
 
-    def countersign(self, file: Path, key_id: str, stamp: Stamp | None) -> None:
-        """What that command does, without a process of its own: at level B-T."""
+    def countersign(self, file: Path, key_id: str, stamp: Stamp | None, level: str = "PAdES-B-T") -> None:
+        """What that command does, without a process of its own, and where the passphrase is typed."""
         workshop = self.office.workshop
         anchors = read_trust(self.office.settings.trust_folder, production=False).encoded()
         tools = UploadTools(SANDBOX, anchors, workshop.timestamps, workshop.revocation)
         key = workshop.keys.key(key_id)
-        order = UploadOrder(key, "PAdES-B-T", "Ahmad", "Mengetahui", "Contoh", AT, stamp, StampPlace())
+        order = UploadOrder(
+            key, level, "Ahmad", "Mengetahui", "Contoh", AT, stamp, StampPlace(),
+            lambda: HumanSecret("passphrase", PASSPHRASE),
+        )  # fmt: skip
         sign_upload(tools, file, order, Witness())
 
     def file(self, document_id: str) -> bytes:

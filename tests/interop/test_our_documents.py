@@ -71,12 +71,16 @@ CASES = {
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that ``absah sign`` was given: a page of ours, or a case that was issued before."""
+    """A file that ``absah sign`` was given: a page of ours, or a case that was issued before.
+
+    ``key`` is one whose owner types a passphrase; else it is a PKCS#12 file.
+    """
 
     options: tuple[str, ...]
     levels: tuple[str, ...]
     stamps: int = 0
     source: str = ""
+    key: str = ""
 
 
 _REGISTERED = ("--number", "400/1", "--title", "Surat Tugas")
@@ -84,6 +88,8 @@ UPLOADS = {
     "upload-plain": Upload((), ("B-T",)),
     "upload-stamped": Upload(("--stamp", "auto", "--level", "B-LT"), ("B-LT",)),
     "upload-registered": Upload(("--stamp", "auto", "--level", "B-LTA", *_REGISTERED), ("B-LTA",), 1),
+    "upload-bsre": Upload((), ("B-LT",), key="bsre1"),
+    "upload-bsre-b-lta": Upload((), ("B-LTA",), 1, key="bsre2"),
     "upload-of-ours": Upload(("--stamp", "auto", "--level", "B-LT"), ("B-LT", "B-LT"), source="pem-p256"),
 }
 
@@ -124,7 +130,10 @@ def issued(tmp_path_factory: pytest.TempPathFactory, pkcs11_module: Path | None)
         for name, upload in UPLOADS.items():
             ours[name] = folder / f"{name}.pdf"
             ours[name].write_bytes(ours[upload.source].read_bytes() if upload.source else rendered())
-            place.sign_upload(ours[name], "--key", "pkcs12-p256", *upload.options)
+            if upload.key:
+                place.countersign(ours[name], upload.key, STAMP, f"PAdES-{upload.levels[0]}")
+            else:
+                place.sign_upload(ours[name], "--key", "pkcs12-p256", *upload.options)
         for number, name in enumerate(ELSEWHERE):
             source = SAMPLE / "genuine" / f"{name}.pdf"
             kind, stamp = (("plain", None), ("stamped", STAMP))[number % 2]
