@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from keys.bsre import open_bsre
+from keys.bsre_seal import open_bsre_seal
 from keys.csc import open_csc
 from keys.entry import Entry
 from keys.pkcs11 import open_pkcs11
@@ -33,6 +34,7 @@ _KINDS: Mapping[str, Callable[[Entry], AnyKey]] = {
     "pkcs11": open_pkcs11,
     "csc": open_csc,
     "bsre": open_bsre,
+    "bsre_seal": open_bsre_seal,
 }
 
 

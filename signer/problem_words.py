@@ -137,6 +137,10 @@ SENTENCES: dict[str, str] = {
     "KEY_PASSPHRASE": "Frasa sandi atau TOTP salah, dan BSrE menghitungnya; periksa sebelum mencoba lagi.",
     "KEY_USER": "BSrE tidak mengenal pejabat ini; periksa NIK atau surel, dan pendaftarannya di BSrE.",
     "KEY_USER_STATUS": "Sertifikat pejabat ini di BSrE tidak berstatus ISSUE; selesaikan dengan BSrE.",
+    "KEY_ACTIVATION": (
+        "BSrE tidak (lagi) menerima aktivasi segel elektronik; aktifkan kembali, lalu tulis TOTP yang dikirim"
+        " BSrE ke file aktivasinya."
+    ),
     "KEY_PROVIDER": "Layanan eSign BSrE belum menjawab; coba lagi.",
     "PROVIDER_REFUSED": "BSrE menolak menandatangani dokumen ini; hubungi pengelola layanan.",
     "REPLY_LOST": "BSrE mungkin sudah menandatangani, tetapi jawabannya hilang; hubungi pengelola layanan.",

@@ -32,7 +32,18 @@ from tests.command_line import absah
 from tests.faults.checking import check_consistency, let_time_pass
 from tests.interop.make import HERE
 from tests.keys.attended import typed
-from tests.keys.bsre_server import NIK, PASSPHRASE, PASSWORD, USERNAME, Authority, Bsre, ListServer, server
+from tests.keys.bsre_server import (
+    ACTIVATION,
+    NIK,
+    PASSPHRASE,
+    PASSWORD,
+    SUBSCRIBER,
+    USERNAME,
+    Authority,
+    Bsre,
+    ListServer,
+    server,
+)
 from tests.keys.certificates import DAY, NOW, certificate, p256, root, rsa_key
 from tests.keys.csc_place import RemotePlace, pem, remote_place
 from tests.keys.csc_server import Credential
@@ -315,7 +326,18 @@ def _bsre(folder: Path, authority: Authority, address: str) -> str:
         authority.official.certificate.public_bytes(Encoding.PEM)
         + authority.root.certificate.public_bytes(Encoding.PEM)
     )
-    return "".join(
+    (folder / "seal.pem").write_bytes(
+        authority.seal.certificate.public_bytes(Encoding.PEM)
+        + authority.root.certificate.public_bytes(Encoding.PEM)
+    )
+    (folder / "subscriber").write_text(SUBSCRIBER)
+    (folder / "activation").write_text(ACTIVATION)
+    seal = (
+        f'[[key]]\nid = "bsre-seal"\nbsre_seal = "{address}"\nsubscriber_file = "subscriber"\n'
+        f'activation_file = "activation"\nusername = "{USERNAME}"\npassword_file = "password"\n'
+        'certificate = "seal.pem"\n'
+    )
+    return seal + "".join(
         f'[[key]]\nid = "bsre{version}"\nbsre = "{address}"\nversion = {version}\nnik_file = "nik"\n'
         f'username = "{USERNAME}"\npassword_file = "password"\ncertificate = "official.pem"\n'
         for version in (1, 2)

@@ -57,6 +57,8 @@ CASES = {
     "bsre2": Case(("bsre2",)),
     "bsre2-b-b": Case(("bsre2",), stamps=1, bsre="b-b"),
     "bsre2-b-lta": Case(("bsre2",), "B-LTA", 1),
+    "bsre-seal": Case(("bsre-seal",)),
+    "bsre-and-seal": Case(("bsre2", "bsre-seal")),
     "two": Case(_TWO),
     "two-b-b": Case(_TWO, "B-B"),
     "two-b-lta": Case(_TWO, "B-LTA", 1),

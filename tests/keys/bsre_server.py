@@ -40,6 +40,7 @@ EMAIL = "kepala@example.go.id"
 PASSPHRASE = "rahasia-Ratna-2026"
 TOTP = "482913"
 USERNAME, PASSWORD = "absah", "sandi-layanan"
+SUBSCRIBER, ACTIVATION = "dpmptsp-contoh-0417", "739105"
 _LOCKED_AFTER = 3
 
 
@@ -63,11 +64,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Authority:
-    """The root with its list, the official, somebody else, and the time-stamp authority."""
+    """The root with its list, the official, somebody else, the agency's seal, the time-stamp authority."""
 
     root: Identity
     official: Identity
     other: Identity
+    seal: Identity
     tsa: Identity
     crl: bytes
 
@@ -77,6 +79,7 @@ class Authority:
         root = _identity("Akar BSrE Uji", None)
         official = _identity(name, root, list_url)
         other = _identity("Orang Lain", root, list_url)
+        seal = _identity("Dinas Contoh", root, list_url)
         tsa = _identity("Penanda Waktu BSrE Uji", root, list_url, stamps=True)
         now = datetime.now(UTC)
         crl = (
@@ -86,7 +89,7 @@ class Authority:
             .next_update(now + timedelta(days=7))
             .sign(root.private, hashes.SHA256())
         )
-        return cls(root, official, other, tsa, crl.public_bytes(Encoding.DER))
+        return cls(root, official, other, seal, tsa, crl.public_bytes(Encoding.DER))
 
 
 def _identity(
@@ -163,6 +166,8 @@ class Bsre:
     requests: list[str] = field(default_factory=list)
     wrong: int = 0
     signed: int = 0
+    activation: str = ACTIVATION
+    given: list[str] = field(default_factory=list)
     passphrase: str = PASSPHRASE
     lost: threading.Event = field(default_factory=threading.Event)
     _kept: dict[str, bytes] = field(default_factory=dict)
@@ -171,7 +176,7 @@ class Bsre:
     def locked(self) -> bool:
         return self.wrong >= _LOCKED_AFTER
 
-    def sign(self, pdf: bytes, reason: str, location: str) -> bytes:
+    def sign(self, pdf: bytes, reason: str, location: str, *, sealed: bool = False) -> bytes:
         """The signed PDF, as the mode has it."""
         self.signed += 1
         if self.mode == "unsigned":
@@ -186,9 +191,9 @@ class Bsre:
             pdf = _with_another_page(pdf)
         elif self.mode == "flipped byte":
             return pdf[:100] + bytes([pdf[100] ^ 1]) + pdf[101:]
-        signed = self._sign(pdf, reason, location)
+        signed = self._sign(pdf, reason, location, sealed=sealed)
         if self.mode == "twice":
-            signed = self._sign(signed, reason, location)
+            signed = self._sign(signed, reason, location, sealed=sealed)
         if self.mode == "bytes behind":
             signed += b"\n% catatan\n"
         if self.mode == "page behind":
@@ -198,8 +203,10 @@ class Bsre:
             signed = signed[:at] + b"/Raason" + signed[at + 7 :]
         return signed
 
-    def _sign(self, pdf: bytes, reason: str, location: str) -> bytes:
-        who = self.authority.other if self.mode == "other key" else self.authority.official
+    def _sign(self, pdf: bytes, reason: str, location: str, *, sealed: bool) -> bytes:
+        who = self.authority.seal if sealed else self.authority.official
+        if self.mode == "other key":
+            who = self.authority.other
         store = SimpleCertificateStore()
         store.register_multiple([self.authority.root.certificate_asn1])
         signer = signers.SimpleSigner(
@@ -313,15 +320,47 @@ class _Handler(BaseHTTPRequestHandler):
             if made is not None:
                 files = [base64.b64encode(made).decode()]
                 self._json(200, {"time": 812, "file": files * (2 if bsre.mode == "two files" else 1)})
+        elif self.path == "/api/v2/seal/get/totp":
+            self._give_totp(bsre, json.loads(body))
+        elif self.path == "/api/v2/seal/pdf":
+            self._seal(bsre, json.loads(body))
         else:
             self._json(404, {"error": "tidak ada"})
+
+    def _give_totp(self, bsre: Bsre, asked: dict[str, Any]) -> None:
+        """One for so many files, by whoever knows that of the activation."""
+        right = (asked["idSubscriber"], asked["totp"]) == (SUBSCRIBER, bsre.activation)
+        bsre.wrong += not right
+        if not right and bsre.mode == "codes as text":
+            self._json(400, {"error": "TOTP salah", "status_code": "2031"})
+        elif not right:
+            self._json(200, {"message": "TOTP tidak valid", "totp": "", "expires": "", "result": 0})
+        else:
+            assert asked["data"] == "1"
+            bsre.given.append(f"{len(bsre.given) + 100000}")
+            answer = {"message": "ok", "totp": bsre.given[-1], "expires": "2026-12-31 00:00:00", "result": 1}
+            self._json(200, {"success": True, "data": answer} if bsre.mode == "wrapped" else answer)
+
+    def _seal(self, bsre: Bsre, asked: dict[str, Any]) -> None:
+        [properties], [file] = asked["signatureProperties"], asked["file"]
+        assert properties["tampilan"] == "INVISIBLE"
+        if asked["idSubscriber"] != SUBSCRIBER or asked["totp"] not in bsre.given:
+            self._json(400, {"error": "TOTP salah", "status_code": 2031})
+            return
+        bsre.given[bsre.given.index(asked["totp"])] = ""  # good once
+        made = bsre.sign(base64.b64decode(file), properties["reason"], properties["location"], sealed=True)
+        if bsre.mode == "hangs":
+            bsre.lost.wait(60)
+            self.close_connection = True
+            return
+        self._json(200, {"time": 812, "file": [base64.b64encode(made).decode()]})
 
     def _begin(self, body: bytes) -> Bsre | None:
         """Note the request; None where it was answered already."""
         bsre = self.server.bsre
         bsre.requests.append(f"{self.command} {self.path.replace(NIK, 'NIK')}")
         expected = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
-        signing = self.path.endswith("/sign/pdf")
+        signing = self.path.endswith(("/sign/pdf", "/seal/pdf"))
         if self.headers.get("Authorization") != f"Basic {expected}":
             self._json(401, {"error": "unauthorized"})
         elif bsre.mode == "html":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keys import bsre as module
+from keys import bsre_service as module
 from keys.bsre import BsreKey
 from keys.provider import HumanSecret, ReplyLost
 from keys.ring import KeyList

@@ -23,7 +23,8 @@ SOURCES = [
     *("signer/routes/consent.py", "signer/consents.py", "storage/consents.py"),
     *("keys/csc.py", "keys/csc_authorisation.py", "keys/csc_service.py"),
     # And what the outcome of a document in a signing session can be.
-    *("storage/sessions.py", "signer/sessions.py", "keys/bsre.py", "signer/foreign_signature.py"),
+    *("storage/sessions.py", "signer/sessions.py", "signer/foreign_signature.py"),
+    *("keys/bsre.py", "keys/bsre_service.py", "keys/bsre_seal.py"),
 ]
 
 
