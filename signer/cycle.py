@@ -29,10 +29,11 @@ from signer.preservation import (
     with_validation_data,
 )
 from signer.revocation import Revocation, RevocationUnavailable
+from signer.self_check import SelfCheckFailed, check_file
 from signer.template_change import CHANGED
 from signer.timestamp import TimestampRefused, TimestampUnavailable, Token
 from storage import preservation, queue, steps
-from storage.archive import Archive, staging_key, store_final
+from storage.archive import Archive, read_staged, staging_key, store_final
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot, read_document
 from storage.records import day_in
@@ -40,17 +41,7 @@ from storage.register import Register
 from storage.vocabulary import AbsahError, DocumentState
 from templates.catalogue import Catalogue
 from templates.render import Renderer, SlotBox
-from verifier.report import FileAnswer, is_sound
-from verifier.words import finding_severity
-
-# What is told of a signature without time-stamp; whether one was promised, the level says.
-_WITHOUT_TIME_STAMP = frozenset({"TIME_CLAIMED"})
-
-
-class SelfCheckFailed(AbsahError):
-    """Our own verifier would not accept what we were about to issue."""
-
-    code = "SELF_CHECK_FAILED"
+from verifier.report import FileAnswer
 
 
 class TemplateChanged(AbsahError):
@@ -165,7 +156,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
         pdf = _assemble(workshop, held, gathered[held.slot])
         whole = any(each.covered_digest is not None for each in gathered.values())
         pdf = _prolong(workshop, document, held, pdf, stamp=whole and lacks_time(document.level, pdf))
-        answer = check_file(workshop, pdf, signatures=len(document.slots))
+        answer = check_file(workshop.inspect, pdf, signatures=len(document.slots))
         level = reached(answer)
         if is_below(level, document.level) and document.outage == "wait":
             raise SelfCheckFailed(f"The signed file reaches {level}; the type promises {document.level}.")
@@ -276,10 +267,10 @@ def _fields(
 def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
     """The signed file up to a slot: the same bytes at every attempt."""
     if gathered.covered_digest is not None and gathered.reply_sha256 is not None:
-        return read_staged(workshop, held, gathered.reply_sha256)
+        return read_staged(workshop.archive, _staging(held, gathered.reply_sha256))
     if not gathered.cms:
         raise AbsahError("The signature of an earlier slot is incomplete.", code="NOT_SIGNED")
-    frozen_pdf = read_staged(workshop, held, gathered.frozen_sha256)
+    frozen_pdf = read_staged(workshop.archive, _staging(held, gathered.frozen_sha256))
     cms = gathered.cms
     if gathered.token is not None:
         cms = signature.embed_timestamp(cms, gathered.token)
@@ -337,33 +328,6 @@ def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes, *,
         if document.outage == "wait":
             raise
         return pdf
-
-
-def check_file(workshop: Workshop, pdf: bytes, signatures: int) -> FileAnswer:
-    """The file half of the public check, on what is about to become evidence.
-
-    Raises:
-        SelfCheckFailed: it is not what we meant to make: so many signatures, intact, trusted, and no doubt.
-    """
-    answer = workshop.inspect(pdf)
-    found = (each.code for each in answer.findings if finding_severity(each.code) != "info")
-    doubts = [code for code in found if code not in _WITHOUT_TIME_STAMP]
-    signers = [each for each in answer.signatures if each.kind != "document_timestamp"]
-    if not all(map(is_sound, answer.signatures)) or doubts or len(signers) != signatures:
-        raise SelfCheckFailed(f"Our own check refused the signed file: {', '.join(doubts) or 'signature'}.")
-    return answer
-
-
-def read_staged(workshop: Workshop, held: Claim, sha256: str) -> bytes:
-    """What the document's own part of the staging area holds under that SHA-256.
-
-    Raises:
-        AbsahError: ``STAGING_CORRUPT``, it holds something else.
-    """
-    content = workshop.archive.read(_staging(held, sha256))
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise AbsahError("The staging area returned other bytes than were put there.", code="STAGING_CORRUPT")
-    return content
 
 
 def _staging(held: Claim, sha256: str) -> str:

@@ -19,7 +19,7 @@ from keys.software import usable
 from signer import signature
 from signer.foreign_signature import check_cms, check_reply
 from storage import steps
-from storage.archive import staging_key
+from storage.archive import read_staged, staging_key
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot
 from storage.vocabulary import Unavailable
@@ -115,12 +115,10 @@ def check_signed_pdf(
         signer.foreign_signature.ProviderRefused: it is not what was asked for; it stays in the staging area.
         KeyRefused: the certificate was not valid when it was made.
     """
-    from signer.cycle import read_staged
-
     assert frozen.reply_sha256 is not None  # noqa: S101 - the caller has it
     checked = check_reply(
-        read_staged(workshop, held, frozen.frozen_sha256),
-        read_staged(workshop, held, frozen.reply_sha256),
+        read_staged(workshop.archive, staging_key(held.agency_id, held.document_id, frozen.frozen_sha256)),
+        read_staged(workshop.archive, staging_key(held.agency_id, held.document_id, frozen.reply_sha256)),
         key.certificate,
         workshop.inspect,
     )

@@ -19,6 +19,7 @@ from signer.levels import (
     proof_ends,
     signed_data_of,
 )
+from signer.self_check import SelfCheckFailed, check_file
 from signer.signature import assemble
 from storage import preservation
 from storage.archive import read_final, store_final
@@ -134,8 +135,6 @@ def extend(workshop: Workshop, present: Extension) -> None:
         Unavailable: a part is down; the present file stays.
         AbsahError: the file cannot be extended as it is; a human has to look at it.
     """
-    from signer.cycle import SelfCheckFailed, check_file
-
     archive, held, kept, ordinal = workshop.archive, present.held, present.kept, present.ordinal
     pdf = read_final(archive, held.agency_id, present.sha256)
     raising = is_below(present.reached, present.level)
@@ -148,7 +147,7 @@ def extend(workshop: Workshop, present: Extension) -> None:
             longer = with_validation_data(workshop, held, pdf, ordinal, data)
         else:
             longer = with_document_timestamp(workshop, held, pdf, ordinal, data, kept)
-    answer = check_file(workshop, longer, signatures=present.slots)
+    answer = check_file(workshop.inspect, longer, signatures=present.slots)
     level = reached(answer)
     if is_below(level, present.level) and not is_below(present.reached, level):
         raise SelfCheckFailed(f"The extended file reaches {level} only.")

@@ -22,10 +22,11 @@ from keys.provider import AnyKey, AttendedKey, HumanSecret, KeyRefused
 from keys.software import usable
 from signer import levels, signature
 from signer.countersignature import VisibleStamp, freeze_countersignature, stamp_page
-from signer.cycle import SelfCheckFailed, Timestamps
+from signer.cycle import Timestamps
 from signer.foreign_signature import check_cms, check_reply
 from signer.preservation import is_below
 from signer.revocation import Revocation
+from signer.self_check import SelfCheckFailed
 from signer.upload_words import UploadRefused, refusal
 from templates.stamp import Stamp, draw_stamp
 from verifier.algorithms import Message

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from storage.vocabulary import AbsahError, Unavailable
@@ -160,6 +160,18 @@ def _corrupt() -> ArchiveCorrupt:
 def staging_key(agency_id: str, document_id: str, sha256: str) -> str:
     """Where frozen bytes wait for their signature."""
     return f"{staging_folder(agency_id)}{document_id}/{sha256}.pdf"
+
+
+def read_staged(archive: Archive, key: str) -> bytes:
+    """What a staging object holds.
+
+    Raises:
+        AbsahError: ``STAGING_CORRUPT``, not what its key says; and as `Archive.read`.
+    """
+    content = archive.read(key)
+    if hashlib.sha256(content).hexdigest() != PurePosixPath(key).stem:
+        raise AbsahError("The staging area returned other bytes than were put there.", code="STAGING_CORRUPT")
+    return content
 
 
 def staging_folder(agency_id: str) -> str:

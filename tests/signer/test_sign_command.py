@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from signer.countersignature import freeze_countersignature
-from signer.cycle import SelfCheckFailed
+from signer.self_check import SelfCheckFailed
 from signer.signature import SignatureRefused
 from signer.upload import StampPlace, UploadTools
 from signer.upload_words import UploadRefused
