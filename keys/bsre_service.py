@@ -243,5 +243,6 @@ def lost(how: str) -> ReplyLost:
     """It was asked to sign, and the document is not here."""
     return ReplyLost(
         f"BSrE was asked to sign and answered {how}, so it may have signed. Look into its own list of signed"
-        " documents; then let the document go on with “absah unblock”, and sign again."
+        " documents before you have it sign again; a document that is issued here then goes on with"
+        " “absah unblock”."
     )

@@ -144,8 +144,8 @@ def sign(
         place=place or StampPlace(),
         secret=lambda: _asked(name, office, totp=totp),
     )
-    with _working_copy(file, output) as copy:
-        witness = _Witness(workshop.register, agency.id, order.key.id, output)
+    witness = _Witness(workshop.register, agency.id, order.key.id, output)
+    with witness.telling(), _working_copy(file, output) as copy:
         if number is None or title is None or order.stamp is None:
             made = _sign(settings, workshop, copy, order, witness)
         else:
@@ -170,7 +170,6 @@ def sign(
             audit.record(
                 connection, agency.id, _ACTOR, "upload.signed", made.intended.hex(), sha256=made.sha256
             )
-    witness.is_done()
     click.echo(f"sha256  {made.sha256}\nlevel   {made.signature.level}\npath    {output}")
 
 
@@ -201,7 +200,7 @@ class _Witness:
             audit.record(connection, self._agency_id, _ACTOR, "key.intent", digest.hex(), key=self._key_id)
 
     def keep(self, reply: bytes) -> None:
-        """See `signer.upload.Witness`; what is refused later is told where it lies."""
+        """See `signer.upload.Witness`."""
         path = self._output.with_name(f"{self._output.name}.reply-{uuid.uuid4().hex[:8]}")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
@@ -209,10 +208,16 @@ class _Witness:
             stream.flush()
             os.fsync(stream.fileno())
         self._reply = path
-        click.echo(f"reply   {path}", err=True)
 
-    def is_done(self) -> None:
-        """The output holds all that the answer held."""
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Once all is done the output holds what the answer held; else somebody is told where that lies."""
+        try:
+            yield
+        except BaseException:
+            if self._reply is not None:
+                click.echo(f"What the service answered is kept: {self._reply}", err=True)
+            raise
         if self._reply is not None:
             self._reply.unlink()
 

@@ -240,6 +240,7 @@ def test_the_command_asks_for_the_passphrase_and_registers(
     assert run.exit_code == 0, run.output + str(run.exception)
     assert "Passphrase" in run.output
     assert PASSPHRASE not in run.output
+    assert "kept" not in run.stderr
     told = dict(pair for line in run.stdout.splitlines() if len(pair := line.split(maxsplit=1)) == 2)
     assert told["level"] == "PAdES-B-LT"
     assert not list(tmp_path.glob("*.reply-*")), "what the service answered is in the output"
@@ -265,4 +266,4 @@ def test_what_the_service_answered_stays_where_it_was_refused(
     assert not file.with_suffix(".signed.pdf").exists()
     [kept] = tmp_path.glob("*.reply-*")
     assert kept.read_bytes().startswith(rendered()[:100])
-    assert str(kept) in run.stderr
+    assert f"What the service answered is kept: {kept}" in run.stderr
