@@ -40,6 +40,7 @@ def object_identifier(dotted: str) -> bytes:
     return asn1.encode_der(x509.ObjectIdentifier(dotted))
 
 
+_VERSION_1, _VERSION_3 = asn1.encode_der(1), asn1.encode_der(3)
 _SIGNED_DATA = object_identifier("1.2.840.113549.1.7.2")
 _CONTENT_TYPE = object_identifier("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST = object_identifier("1.2.840.113549.1.9.4")
@@ -104,7 +105,7 @@ def signed_data(
     issuer, serial = _issuer_and_serial(certificate)
     signer_info = element(
         _SEQUENCE,
-        _version(1),
+        _VERSION_1,
         element(_SEQUENCE, issuer, serial),
         _SHA256,
         bytes((_IMPLICIT_SET_0,)) + attributes[1:],
@@ -116,7 +117,7 @@ def signed_data(
         encapsulated.append(element(_EXPLICIT_0, element(_OCTETS, content)))
     body = element(
         _SEQUENCE,
-        _version(1 if content_type == ID_DATA else 3),  # RFC 5652, 5.1
+        _VERSION_1 if content_type == ID_DATA else _VERSION_3,  # RFC 5652, 5.1
         element(_SET, _SHA256),
         element(_SEQUENCE, *encapsulated),
         _certificates(tuple(certificates)),
@@ -127,10 +128,6 @@ def signed_data(
 
 def _attribute(kind: bytes, value: bytes) -> bytes:
     return element(_SEQUENCE, kind, element(_SET, value))
-
-
-def _version(number: int) -> bytes:
-    return asn1.encode_der(number)
 
 
 # A worker signs with the same few certificates all day.

@@ -34,8 +34,10 @@ _DIGEST_SIZES = {
     "2.16.840.1.101.3.4.2.2": 48,  # SHA-384
     "2.16.840.1.101.3.4.2.3": 64,  # SHA-512
 }
+_ONE = asn1.encode_der(1)
+_ACCURACY = element(_SEQUENCE, _ONE)  # to a second
 # RFC 3161, 2.4.2: PKIStatus, and the bits of PKIFailureInfo.
-_GRANTED, _REJECTION = 0, 2
+_GRANTED, _REJECTION = asn1.encode_der(0), asn1.encode_der(2)
 _BAD_ALG, _BAD_REQUEST, _BAD_DATA_FORMAT, _UNACCEPTED_POLICY, _UNACCEPTED_EXTENSION = 0, 2, 5, 15, 16
 _MAXIMUM_REQUEST = 16 * 1024
 _PATIENCE = 10.0  # seconds for a client to send its request
@@ -103,12 +105,12 @@ class DevelopmentTimeStampAuthority:
         time = self._clock().astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii")
         content = element(
             _SEQUENCE,
-            asn1.encode_der(1),
+            _ONE,
             object_identifier(POLICY),
             asn1.encode_der(request.imprint),
             asn1.encode_der(serial),
             element(_GENERALIZED_TIME, time),
-            element(_SEQUENCE, asn1.encode_der(1)),  # accurate to a second
+            _ACCURACY,
             b"" if request.nonce is None else asn1.encode_der(request.nonce),
         )
         certificate = self._key.certificate
@@ -205,6 +207,6 @@ def _failure_info(bit: int) -> bytes:
     return element(_BIT_STRING, bytes((unused,)) + bytes(octets) + bytes((1 << unused,)))
 
 
-def _response(status: int, failure_info: bytes = b"", token: bytes = b"") -> bytes:
+def _response(status: bytes, failure_info: bytes = b"", token: bytes = b"") -> bytes:
     """TimeStampResp ::= SEQUENCE { status PKIStatusInfo, timeStampToken OPTIONAL }."""
-    return element(_SEQUENCE, element(_SEQUENCE, asn1.encode_der(status), failure_info), token)
+    return element(_SEQUENCE, element(_SEQUENCE, status, failure_info), token)

@@ -37,8 +37,8 @@ TOKEN_SIZE = 8 * 1024
 TOLERANCE = timedelta(minutes=5)
 
 _MAXIMUM_REPLY = 64 * 1024
-_NULL = b"\x05\x00"
-_ID_SHA256 = object_identifier("2.16.840.1.101.3.4.2.1")
+_VERSION, _TRUE = asn1.encode_der(1), asn1.encode_der(True)
+_SHA256 = element(SEQUENCE, object_identifier("2.16.840.1.101.3.4.2.1"), b"\x05\x00")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 # RFC 3161, 2.4.2: PKIStatus granted and grantedWithMods, PKIFailureInfo by bit, and which of these are
 # failures of the moment, not of our request.
@@ -250,11 +250,11 @@ def _request(imprint: bytes, nonce: int, policy: str | None = None) -> bytes:
     """TimeStampReq (RFC 3161, 2.4.1) over a SHA-256, which asks for the certificates too."""
     return element(
         SEQUENCE,
-        asn1.encode_der(1),
-        element(SEQUENCE, element(SEQUENCE, _ID_SHA256, _NULL), element(OCTET_STRING, imprint)),
+        _VERSION,
+        element(SEQUENCE, _SHA256, element(OCTET_STRING, imprint)),
         b"" if policy is None else object_identifier(policy),
         asn1.encode_der(nonce),
-        asn1.encode_der(True),
+        _TRUE,
     )
 
 

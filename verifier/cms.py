@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from verifier.algorithms import (
     Mechanism,
@@ -93,6 +94,7 @@ class CmsAnswer:
     mechanism: Mechanism | None = None
 
 
+_UNSUPPORTED: tuple[Integrity, str, str] = ("undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE")
 MALFORMED = CmsAnswer("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
 
 
@@ -212,20 +214,21 @@ def judge(signed_data: SignedData, message: Message, elsewhere: Elsewhere = nowh
         # ISO 32000-2, 12.8.3.3.1: exactly one signer. Two make room for a swap.
         code = "SEVERAL_SIGNERS" if signed_data.signers else "BAD_SIGNATURE"
         return CmsAnswer("broken", "FORMAT_FAILURE", code, certificates=signed_data.certificates)
-    base = CmsAnswer(
-        "undetermined", "GENERIC", "UNSUPPORTED_SIGNATURE",
-        certificates=signed_data.certificates, notes=signed_data.notes,
-        crls=signed_data.crls, ocsps=signed_data.ocsps,
-    )  # fmt: skip
+    told = partial(
+        CmsAnswer,
+        certificates=signed_data.certificates,
+        notes=signed_data.notes,
+        crls=signed_data.crls,
+        ocsps=signed_data.ocsps,
+    )
     try:
         signer = _read_signer(signed_data.signers[0])
-        base = replace(base, unsigned=read_unsigned(signer.unsigned), value=signer.value)
-        answer = _judge_signer(signer, signed_data, message, elsewhere, base)
+        told = partial(told, unsigned=read_unsigned(signer.unsigned), value=signer.value)
+        return _judge_signer(signer, signed_data, message, elsewhere, told(*_UNSUPPORTED))
     except UnknownAlgorithm as error:
-        return replace(base, what=str(error))
+        return told(*_UNSUPPORTED, str(error))
     except (BerError, IndexError):
-        return replace(base, integrity="broken", subindication="FORMAT_FAILURE", finding="BAD_SIGNATURE")
-    return answer
+        return told("broken", "FORMAT_FAILURE", "BAD_SIGNATURE")
 
 
 def _read_signer(element: Element) -> _Signer:
@@ -257,7 +260,6 @@ def _judge_signer(
     if signer.attributes is not None:
         # The digest first: that the content was changed can be told without any certificate.
         signed = read_signed(signer.attributes.children)
-        base = replace(base, signed=signed)
         if signed.message_digest is None or signed.content_type not in (None, signed_data.content_type):
             raise BerError("what was signed is not said, or something else")
         if signed.content_type is None:
@@ -269,7 +271,7 @@ def _judge_signer(
         if matching is None:
             return replace(
                 base, integrity="broken", subindication="HASH_FAILURE", finding="CONTENT_CHANGED",
-                certificate=next(iter(_identified(signer, signed_data.certificates)), None),
+                signed=signed, certificate=next(iter(_identified(signer, signed_data.certificates)), None),
             )  # fmt: skip
         if matching != signer.digest:
             base = replace(base, notes=(*base.notes, "digestAlgorithm"))
@@ -284,11 +286,12 @@ def _judge_signer(
         if signed.certificate is not None and others:
             return replace(
                 base, integrity="broken", subindication="NO_SIGNING_CERTIFICATE_FOUND",
-                finding="SIGNER_CERTIFICATE_MISMATCH", certificate=others[0],
+                finding="SIGNER_CERTIFICATE_MISMATCH", certificate=others[0], signed=signed,
             )  # fmt: skip
         return replace(
-            base, subindication="NO_SIGNING_CERTIFICATE_FOUND", finding="SIGNER_CERTIFICATE_MISSING"
-        )
+            base, subindication="NO_SIGNING_CERTIFICATE_FOUND", finding="SIGNER_CERTIFICATE_MISSING",
+            signed=signed,
+        )  # fmt: skip
     for certificate in found[:_MOST_CANDIDATES]:
         for form, note in _forms(signer, message):
             used = check_signature(
@@ -303,6 +306,7 @@ def _judge_signer(
                 return judge_certificate(
                     replace(
                         base, integrity="intact", subindication=None, finding=None, certificate=certificate,
+                        signed=signed,
                         notes=tuple(dict.fromkeys(notes)), form=form,
                         mechanism=actual_mechanism(signer.mechanism, used, certificate.public_key),
                         weakness=worst(
@@ -314,7 +318,7 @@ def _judge_signer(
                 )  # fmt: skip
     return replace(
         base, integrity="broken", subindication="SIG_CRYPTO_FAILURE", finding="SIGNATURE_INVALID",
-        certificate=found[0],
+        certificate=found[0], signed=signed,
     )  # fmt: skip
 
 

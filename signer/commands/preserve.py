@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
@@ -69,15 +68,13 @@ def _renew_all(limit: datetime | None, jobs: int) -> None:
 
 def _renew_in_this_process(limit: datetime | None, began: datetime) -> tuple[int, set[str]]:
     """How many files were extended here, and the documents of which none could be."""
-    from signer.worker import extend_next
+    from signer.worker import extend_next, settle
     from signer.workshop import development_transport, open_workshop
 
     log_as_json()
     settings = load_settings()
     workshop = open_workshop(settings, development_transport(settings))
-    # As a worker does.
-    gc.collect()
-    gc.freeze()
+    settle()
     done, failed = 0, set[str]()
     while (extended := extend_next(workshop, limit, began)) is not None:
         if extended.error is None:

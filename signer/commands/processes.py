@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -19,7 +18,7 @@ from signer.settings import load_settings
 @click.command()
 def worker() -> None:
     """Issue what waits in the register, until stopped."""
-    from signer.worker import run, stop_on_signals
+    from signer.worker import run, settle, stop_on_signals
     from signer.workshop import development_transport, open_workshop
 
     log_as_json(logging.INFO)
@@ -29,9 +28,7 @@ def worker() -> None:
     stop_on_signals(stop)
     _follow_supervisor()
     workshop = open_workshop(settings, development_transport(settings))
-    # All that was loaded by now stays until the end: no need to look for garbage in it again and again.
-    gc.collect()
-    gc.freeze()
+    settle()
     run(workshop, stop, time.monotonic, settings.worker_hands)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import logging
 import multiprocessing
@@ -39,7 +38,7 @@ from signer.cycle import Workshop
 from signer.parts import open_desk
 from signer.requests import IssueRequest, accept
 from signer.settings import Settings
-from signer.worker import extend_next, work_on_next
+from signer.worker import extend_next, settle, work_on_next
 from signer.workshop import development_transport, open_workshop
 from storage import code
 from storage.api_keys import SCOPES, Client
@@ -67,8 +66,7 @@ def rows(only: str | None, seconds: float) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), seconds)
         # As a worker does; the peers in this process profit as well.
-        gc.collect()
-        gc.freeze()
+        settle()
         for name, measure in bench.measures().items():
             if (only is None or only in name) and (row := measure(name)) is not None:
                 yield row
@@ -80,8 +78,7 @@ _renewing: list[Workshop] = []
 def _open_renewing(settings: Settings) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     _renewing.append(open_workshop(settings, development_transport(settings)))
-    gc.collect()
-    gc.freeze()
+    settle()
 
 
 def _renew_all() -> int:
