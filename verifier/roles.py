@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from verifier.pdf.document import Document
-from verifier.pdf.objects import Reference, Stream, TooMuch
+from verifier.pdf.objects import Name, Reference, Stream, TooMuch
 
 Kind = Literal[
     "catalog", "information", "metadata", "extensions", "store", "structure", "pages", "page", "annotations",
@@ -84,6 +84,8 @@ class Map:
 
 
 _NONE: frozenset[Role] = frozenset()
+# What leads nowhere: most of what stands in a document.
+_PLAIN = frozenset((int, float, bool, bytes, Name, type(None)))
 
 
 def map_roles(document: Document) -> Map:
@@ -178,15 +180,16 @@ class _Walk:
 
     def _inside(self, value: Any, role: Role, page: int | None) -> None:
         if isinstance(value, list):
+            below = _of_item(role)
             for item in value:
-                self._meet(item, _of_item(role), page)
+                if type(item) not in _PLAIN:
+                    self._meet(item, below, page)
         elif isinstance(value, Stream):
             self._inside(value.dictionary, role, page)
         elif isinstance(value, dict):
             for key, item in value.items():
-                below = _of_key(role, key, value)
-                if below is not None:
-                    self._meet(item, below, page)
+                if type(item) not in _PLAIN and (of_key := _of_key(role, key, value)) is not None:
+                    self._meet(item, of_key, page)
 
 
 def page_numbers(document: Document) -> dict[int, int]:
