@@ -198,11 +198,12 @@ def name_parts(name: bytes) -> Name:
     )
 
 
-def name_attributes(name: bytes) -> list[tuple[str, str]]:
+@lru_cache(maxsize=512)
+def name_attributes(name: bytes) -> tuple[tuple[str, str], ...]:
     """A Name as it is shown: attribute type and text, in order."""
-    return [
+    return tuple(
         (part.children[0].oid(), _value(part)) for rdn in read_whole(name).children for part in rdn.children
-    ]
+    )
 
 
 def _value(part: Element) -> str:
