@@ -323,6 +323,44 @@ def test_working_ahead_renews_each_file_once(office: Office) -> None:
     assert sorted(reason for _, reason in files(office)) == ["issued", "issued", "renewed", "renewed"]
 
 
+def test_two_processes_on_one_database_and_one_bucket_renew_each_file_once(large_office: Office) -> None:
+    """PostgreSQL and S3: a claim passes over what another one holds, and what was kept is found again."""
+    promising(large_office, "PAdES-B-LTA")
+    for serial in (1, 2):
+        large_office.issue(large_office.sample(serial=serial), key=str(serial))
+    in_due_time(large_office)
+    register = large_office.workshop.register
+    held = [preservation.claim_next(register) for _ in range(3)]
+    assert held[0] is not None
+    assert held[1] is not None
+    assert held[2] is None
+    assert held[0].held.document_id != held[1].held.document_id
+    for present in held[:2]:
+        assert present is not None
+        assert present.kept is None
+        extend(large_office.workshop, present)
+    assert sorted(reason for _, reason in files(large_office)) == ["issued", "issued", "renewed", "renewed"]
+
+    # Far ahead of time: due by then, but renewed since we began; then, without that, due again.
+    began, far = datetime.now(UTC) - timedelta(minutes=1), datetime.now(UTC) + timedelta(days=20 * 365)
+    assert extend_next(large_office.workshop, far, began) is None
+    kept = preservation.Preserved("ab" * 32, b"{}", None, None)
+    for _ in range(2):
+        preservation.record(register, renewed_claim(large_office, far), 7, kept)
+        let_time_pass(large_office)
+    told = extend_next(large_office.workshop, far)
+    assert told is not None
+    assert told.error is None
+
+
+def renewed_claim(office: Office, until: datetime) -> queue.Claim:
+    """The claim of a document that is due until then."""
+    present = preservation.claim_next(office.workshop.register, until)
+    assert present is not None
+    assert preservation.read(office.workshop.register, present.held, present.ordinal) is None
+    return present.held
+
+
 def test_a_proof_that_ends_soon_is_not_renewed_over_and_over() -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     days = [(renewal_day(now + timedelta(days=left), now) - now).days for left in (1000, 362, 100, 1, -5)]
