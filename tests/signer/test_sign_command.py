@@ -9,13 +9,17 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zxingcpp
 from PIL import Image
 from sqlalchemy import select
 
+from keys.software import SoftwareKey
+from signer import signature
 from signer.countersignature import freeze_countersignature
+from signer.foreign_signature import ProviderRefused
 from signer.self_check import SelfCheckFailed
 from signer.signature import SignatureRefused
 from signer.upload import StampPlace, UploadTools
@@ -97,6 +101,30 @@ def test_the_first_signature_certifies_and_a_later_one_does_not(bench: Bench) ->
     fields = File(twice).whole()
     names = [fields.get(each, "T") for each in fields.get(fields.catalog, "AcroForm", "Fields")]
     assert names == [b"Signature1", b"Signature2"]
+
+
+class WritesCms:
+    """A key behind a service that writes the CMS itself; ``wrong`` is a digest that it signs instead."""
+
+    capability = "cms"
+
+    def __init__(self, real: SoftwareKey, wrong: bytes | None = None) -> None:
+        self._real, self._wrong = real, wrong
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def sign_cms(self, digest: bytes) -> bytes:
+        return signature.sign(self._wrong or digest, self._real)
+
+
+def test_a_service_may_write_the_cms(bench: Bench) -> None:
+    real = bench.archiving.key("p256")
+    pdf = bench.sign(rendered(), STAMP, key=WritesCms(real))  # type: ignore[arg-type]
+    answer = inspect(pdf, anchors=bench.tools.anchors, moment=datetime.now(UTC))
+    assert [(each.integrity, each.level) for each in answer.signatures] == [("intact", "PAdES-B-T")]
+    with pytest.raises(ProviderRefused, check=lambda problem: problem.code == "PROVIDER_BROKEN"):
+        bench.sign(rendered(), key=WritesCms(real, wrong=bytes(32)))  # type: ignore[arg-type]
 
 
 def test_the_qr_code_can_be_scanned_from_the_page(bench: Bench) -> None:

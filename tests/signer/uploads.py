@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from keys.provider import AnyKey
 from signer.upload import StampPlace, UploadOrder, UploadTools, sign_upload
 from templates.stamp import Stamp
 from tests.interop.conftest import SAMPLE
@@ -36,11 +37,17 @@ class Bench:
     archiving: Archiving
     folder: Path
 
-    def sign(self, pdf: bytes, stamp: Stamp | None = None, place: StampPlace = _WHEREVER) -> bytes:
+    def sign(
+        self,
+        pdf: bytes,
+        stamp: Stamp | None = None,
+        place: StampPlace = _WHEREVER,
+        key: AnyKey | None = None,
+    ) -> bytes:
         copy = self.folder / "copy.pdf"
         copy.write_bytes(pdf)
         witness = Witness()
-        key = self.archiving.key("p256")
+        key = key or self.archiving.key("p256")
         order = UploadOrder(key, "PAdES-B-T", "Ahmad", "Mengetahui", "Contoh", AT, stamp, place)
         made = sign_upload(self.tools, copy, order, witness)
         assert witness == Witness([made.digest])
