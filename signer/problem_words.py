@@ -170,6 +170,7 @@ SENTENCES: dict[str, str] = {
     ),
     "ALREADY_KEPT": "Instansi ini sudah menyimpan file yang sama.",
     "ISSUED_HERE": "File ini dokumen yang diterbitkan di sini; tidak perlu dititipkan.",
+    "STAGING_CORRUPT": "Area persiapan mengembalikan isi yang lain dari yang disimpan; hubungi pengelola.",
     "ARCHIVE_CORRUPT": "Arsip mengembalikan isi yang lain; hubungi pengelola layanan.",
     # Our side
     "UNAVAILABLE": "Layanan belum dapat menjawab; tidak ada yang hilang, coba lagi.",
