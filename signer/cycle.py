@@ -17,7 +17,7 @@ from keys.provider import AnyKey, Key, KeyRing
 from keys.software import usable
 from signer import key_rules, signature
 from signer.composition import compose_document
-from signer.key_use import ask_for_cms, ask_for_pdf, check_signed_pdf
+from signer.key_use import ask_for_cms, ask_for_pdf, check_signed_pdf, staged
 from signer.levels import ValidationData, is_stamped
 from signer.preservation import (
     gather,
@@ -33,7 +33,7 @@ from signer.self_check import SelfCheckFailed, check_file
 from signer.template_change import CHANGED
 from signer.timestamp import TimestampRefused, TimestampUnavailable, Token
 from storage import preservation, queue, steps
-from storage.archive import Archive, read_staged, staging_key, store_final
+from storage.archive import Archive, read_staged, store_final
 from storage.queue import Claim
 from storage.reading import Document, FrozenSlot, Slot, read_document
 from storage.records import day_in
@@ -117,7 +117,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
         # 3. Prepare. The first slot's bytes come from the renderer, a later slot's from the earlier one.
         if _is_next(held, slot):
             frozen = _freeze(workshop, document, held, slot, gathered)
-            workshop.archive.put_once(_staging(held, frozen.sha256), frozen.pdf)
+            workshop.archive.put_once(staged(held, frozen.sha256), frozen.pdf)
             held = steps.record_freeze(
                 workshop.register, held, slot.ordinal, frozen.sha256, frozen.digest, frozen.byte_range
             )
@@ -133,7 +133,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
                 if _has_to_wait(workshop, document, held, key):
                     return
                 _check_key(workshop, document, key)
-                frozen_pdf = workshop.archive.read(_staging(held, so_far.frozen_sha256))
+                frozen_pdf = workshop.archive.read(staged(held, so_far.frozen_sha256))
                 if key.capability == "pdf":
                     held, so_far = ask_for_pdf(workshop, document, held, slot, so_far, key, frozen_pdf)
                 else:
@@ -171,7 +171,7 @@ def issue(workshop: Workshop, claim: Claim) -> None:
         held = steps.record_issue(workshop.register, held)
         for each in gathered.values():
             for sha256 in filter(None, (each.frozen_sha256, each.reply_sha256)):
-                workshop.archive.remove_staging(_staging(held, sha256))
+                workshop.archive.remove_staging(staged(held, sha256))
 
     # 8. Notify. At least once; the outbox row's own id makes a repetition harmless.
     notify(workshop, document.id)
@@ -267,10 +267,10 @@ def _fields(
 def _assemble(workshop: Workshop, held: Claim, gathered: FrozenSlot) -> bytes:
     """The signed file up to a slot: the same bytes at every attempt."""
     if gathered.covered_digest is not None and gathered.reply_sha256 is not None:
-        return read_staged(workshop.archive, _staging(held, gathered.reply_sha256))
+        return read_staged(workshop.archive, staged(held, gathered.reply_sha256))
     if not gathered.cms:
         raise AbsahError("The signature of an earlier slot is incomplete.", code="NOT_SIGNED")
-    frozen_pdf = read_staged(workshop.archive, _staging(held, gathered.frozen_sha256))
+    frozen_pdf = read_staged(workshop.archive, staged(held, gathered.frozen_sha256))
     cms = gathered.cms
     if gathered.token is not None:
         cms = signature.embed_timestamp(cms, gathered.token)
@@ -328,7 +328,3 @@ def _prolong(workshop: Workshop, document: Document, held: Claim, pdf: bytes, *,
         if document.outage == "wait":
             raise
         return pdf
-
-
-def _staging(held: Claim, sha256: str) -> str:
-    return staging_key(held.agency_id, held.document_id, sha256)

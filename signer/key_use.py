@@ -51,15 +51,25 @@ def ask_for_cms(
     digest = signature.covered_digest(frozen_pdf, frozen.byte_range)
     frozen_sha256 = hashlib.sha256(frozen_pdf).hexdigest()
     steps.record_intent(workshop.register, held, slot.ordinal, frozen_sha256, digest)
-    if key.capability == "raw":
-        cms = signature.sign(digest, key)
-    else:
-        cms = key.sign_cms(digest)
-        _, start, end, _ = frozen.byte_range
-        view = memoryview(frozen_pdf)
-        check_cms(cms, Message(view[:start], view[end:]), key.certificate)
+    _, start, end, _ = frozen.byte_range
+    view = memoryview(frozen_pdf)
+    cms = cms_of(key, digest, Message(view[:start], view[end:]))
     held = steps.record_cms(workshop.register, held, slot.ordinal, cms)
     return held, replace(frozen, cms=cms)
+
+
+def cms_of(key: SigningKey | CmsKey, digest: bytes, covered: Message) -> bytes:
+    """The CMS over what is covered, which has that SHA-256: written here, or by the service and then checked.
+
+    Raises:
+        signer.foreign_signature.ProviderRefused: a service wrote another CMS than was asked for.
+        SignatureRefused, KeyRefused, Unavailable: as the key does.
+    """
+    if key.capability == "raw":
+        return signature.sign(digest, key)
+    cms = key.sign_cms(digest)
+    check_cms(cms, covered, key.certificate)
+    return cms
 
 
 def ask_for_pdf(
@@ -101,7 +111,7 @@ def ask_for_pdf(
         steps.record_refusal(workshop.register, held, slot.ordinal, refusal.code)
         raise
     reply_sha256 = hashlib.sha256(reply).hexdigest()
-    _keep(workshop, staging_key(held.agency_id, held.document_id, reply_sha256), reply)
+    _keep(workshop, staged(held, reply_sha256), reply)
     held = steps.record_reply(workshop.register, held, slot.ordinal, reply_sha256)
     return held, replace(frozen, reply_sha256=reply_sha256)
 
@@ -117,8 +127,8 @@ def check_signed_pdf(
     """
     assert frozen.reply_sha256 is not None  # noqa: S101 - the caller has it
     checked = check_reply(
-        read_staged(workshop.archive, staging_key(held.agency_id, held.document_id, frozen.frozen_sha256)),
-        read_staged(workshop.archive, staging_key(held.agency_id, held.document_id, frozen.reply_sha256)),
+        read_staged(workshop.archive, staged(held, frozen.frozen_sha256)),
+        read_staged(workshop.archive, staged(held, frozen.reply_sha256)),
         key.certificate,
         workshop.inspect,
     )
@@ -128,6 +138,11 @@ def check_signed_pdf(
         workshop.register, held, slot.ordinal, checked.covered_digest, checked.proven_at
     )
     return held, replace(frozen, covered_digest=checked.covered_digest.hex())
+
+
+def staged(held: Claim, sha256: str) -> str:
+    """The key under which the claimed document's staging area has what has this SHA-256."""
+    return staging_key(held.agency_id, held.document_id, sha256)
 
 
 def _check_prepared_for(key: PdfKey | SigningKey | CmsKey, frozen: FrozenSlot) -> None:

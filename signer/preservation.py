@@ -156,6 +156,7 @@ def extend(workshop: Workshop, present: Extension) -> None:
     preservation.record_file(
         workshop.register,
         held,
+        code=present.code,
         sha256=sha256,
         size=len(longer),
         level=level,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -23,7 +24,8 @@ from keys.software import usable
 from signer import levels, signature
 from signer.countersignature import VisibleStamp, freeze_countersignature, stamp_page
 from signer.cycle import Timestamps
-from signer.foreign_signature import check_cms, check_reply
+from signer.foreign_signature import check_reply
+from signer.key_use import cms_of
 from signer.preservation import is_below
 from signer.revocation import Revocation
 from signer.self_check import SelfCheckFailed
@@ -165,9 +167,7 @@ def sign_upload(tools: UploadTools, file: Path, order: UploadOrder, witness: Wit
         made = by(tools, stream, order, witness, stamp, signed=survey.signed)
         _prolong(tools, stream, order, made.cms)
         os.fsync(stream.fileno())
-        answer = tools.sandbox.inspect_now(
-            OpenFile(stream.fileno()), anchors=tools.anchors, moment=datetime.now(UTC)
-        )
+        answer = _inspect(tools, OpenFile(stream.fileno()))
         report = _check(before, answer, made.field, order)
         size = stream.seek(0, os.SEEK_END)
         return SignedUpload(_sha256(stream), size, made.intended, made.digest, report, answer)
@@ -219,15 +219,11 @@ def _sign_in_field(
     update = frozen.update
     witness.intend(update.digest)
     unlocked = _unlocked(order, update.digest)
-    if unlocked.capability == "raw":
-        cms = signature.sign(update.digest, unlocked)
-    else:
-        assert unlocked.capability == "cms"  # noqa: S101 - unlocking changes no capability
-        cms = unlocked.sign_cms(update.digest)
-        _, start, end, _ = update.own_range
-        with _mapped(stream) as pdf, memoryview(pdf) as whole:
-            covered = Message(whole, update.appended[:start], update.appended[end:])
-            check_cms(cms, covered, key.certificate)
+    assert unlocked.capability != "pdf"  # noqa: S101 - unlocking changes no capability
+    _, start, end, _ = update.own_range
+    with _mapped(stream) as pdf, memoryview(pdf) as whole:
+        covered = Message(whole, update.appended[:start], update.appended[end:])
+        cms = cms_of(unlocked, update.digest, covered)
     if not is_below(order.level, "PAdES-B-T") and not levels.is_stamped(cms):
         token = tools.timestamps.stamp_digest(signature.stamped_digest(cms))
         cms = signature.embed_timestamp(cms, token.der)
@@ -263,12 +259,7 @@ def _sign_by_service(
     assert unlocked.capability == "pdf"  # noqa: S101 - unlocking changes no capability
     reply = unlocked.sign_pdf(frozen, reason=order.reason, location=order.location)
     witness.keep(reply)
-    checked = check_reply(
-        frozen,
-        reply,
-        key.certificate,
-        lambda pdf: tools.sandbox.inspect_now(pdf, anchors=tools.anchors, moment=datetime.now(UTC)),
-    )
+    checked = check_reply(frozen, reply, key.certificate, partial(_inspect, tools))
     if checked.proven_at is not None:
         usable(key, checked.proven_at)
     _append(stream, reply[len(frozen) :])
@@ -300,6 +291,11 @@ def _token_size(tools: UploadTools, level: str) -> int:
     return 0 if is_below(level, "PAdES-B-T") else tools.timestamps.token_size
 
 
+def _inspect(tools: UploadTools, file: bytes | OpenFile) -> FileAnswer:
+    """The file half of the public check, as of now."""
+    return tools.sandbox.inspect_now(file, anchors=tools.anchors, moment=datetime.now(UTC))
+
+
 def _look(tools: UploadTools, stream: BinaryIO, wish: Wish | None) -> tuple[Survey, FileAnswer]:
     """What the file allows, and its signatures as they are; both told by the sandbox."""
     if os.fstat(stream.fileno()).st_size == 0:
@@ -308,7 +304,7 @@ def _look(tools: UploadTools, stream: BinaryIO, wish: Wish | None) -> tuple[Surv
     survey = tools.sandbox.survey_now(file, wish)
     if survey.refused is not None:
         raise refusal(survey.refused)
-    before = tools.sandbox.inspect_now(file, anchors=tools.anchors, moment=datetime.now(UTC))
+    before = _inspect(tools, file)
     if not before.readable:
         codes = {each.code for each in before.findings}
         raise refusal("UPLOAD_LIMIT" if "LIMIT" in codes else "UPLOAD_DAMAGED")

@@ -17,7 +17,6 @@ from storage import audit
 from storage.database import database_time, inserting, milliseconds, reading, transaction
 from storage.queue import LEASE_MS, Claim, FenceLost, advance
 from storage.register import Register, add_file
-from storage.rows import row_of
 from storage.tables import document, document_file, now_ms, preservation
 from storage.vocabulary import LEVELS, AbsahError, DocumentState
 
@@ -53,7 +52,8 @@ _CLAIM = (
     )
     .returning(
         document.c.agency_id, document.c.id, document.c.fence, document.c.slot, document.c.level,
-        document.c.final_level, document.c.final_sha256, document.c.retain_until, document.c.slots,
+        document.c.final_level, document.c.code, document.c.final_sha256, document.c.retain_until,
+        document.c.slots,
     )
 )  # fmt: skip
 _FILES = select(func.count()).where(
@@ -95,6 +95,7 @@ class Extension:
     held: Claim
     level: str
     reached: str
+    code: str
     sha256: str
     retain_until: date
     slots: int
@@ -162,8 +163,8 @@ def claim_next(
         held = Claim(row.agency_id, row.id, row.fence, DocumentState.ISSUED, row.slot)
         ordinal = connection.execute(_FILES, _named(held)).scalar_one()
         return Extension(
-            held, row.level, row.final_level, row.final_sha256, row.retain_until, row.slots, ordinal,
-            _read(connection, held, ordinal),
+            held, row.level, row.final_level, row.code, row.final_sha256, row.retain_until, row.slots,
+            ordinal, _read(connection, held, ordinal),
         )  # fmt: skip
 
 
@@ -171,6 +172,7 @@ def record_file(
     register: Register,
     held: Claim,
     *,
+    code: str,
     sha256: str,
     size: int,
     level: str,
@@ -184,7 +186,6 @@ def record_file(
         FenceLost: another worker took over.
     """
     with transaction(register.engine) as connection:
-        row = row_of(connection, held.agency_id, held.document_id)
         at = database_time(connection)
         present = {
             "final_sha256": sha256,
@@ -194,7 +195,7 @@ def record_file(
         }
         _require(connection.execute(_GIVE_BACK, _named(held) | present))
         add_file(
-            connection, held.agency_id, held.document_id, code=row["code"], sha256=sha256,
+            connection, held.agency_id, held.document_id, code=code, sha256=sha256,
             byte_range_digest=byte_range_digest, level=level, reason=reason, size=size, at=at,
         )  # fmt: skip
         audit.record(

@@ -14,7 +14,7 @@ from signer.parts import open_register
 from signer.settings import load_settings
 from storage import alarms as standing_alarms
 from storage import preservation
-from storage.database import database_time, transaction
+from storage.database import database_time, reading
 from storage.vocabulary import InvalidRequest
 
 _WHAT = {"raise": "to the promised level", "renew": "time-stamp renewed"}
@@ -54,7 +54,7 @@ def _renew_all(limit: datetime | None, jobs: int) -> None:
     from multiprocessing import get_context
 
     done, failed = 0, set[str]()
-    with transaction(open_register(load_settings()).engine) as connection:
+    with reading(open_register(load_settings()).engine) as connection:
         began = datetime.fromtimestamp(database_time(connection) / 1000, UTC)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
         shares = [processes.submit(_renew_in_this_process, limit, began) for _ in range(jobs)]
