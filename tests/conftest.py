@@ -17,6 +17,8 @@ from storage.database import migrate, open_database, sqlite_url
 from storage.local import LocalArchive
 from storage.register import Register
 from storage.s3 import S3Archive, S3Settings
+from tests.keys.attended import published_authority
+from tests.keys.bsre_server import Authority, Bsre
 from tests.office import Office, make_office, open_office
 from tests.services import postgresql, s3_server
 
@@ -29,6 +31,20 @@ hypothesis.settings.load_profile("absah")
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with postgresql(tmp_path_factory.mktemp("postgresql")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def bsre_authority() -> Iterator[Authority]:
+    with published_authority() as made:
+        yield made
+
+
+@pytest.fixture
+def bsre(bsre_authority: Authority) -> Iterator[Bsre]:
+    """BSrE's service, which answers as its mode says."""
+    service = Bsre(bsre_authority)
+    yield service
+    service.lost.set()
 
 
 @pytest.fixture(scope="session")

@@ -20,24 +20,12 @@ from tests.keys.attended import (
     begun,
     office_at,
     present,
-    published_authority,
     signed_in_a_session,
     typed,
 )
-from tests.keys.bsre_server import Authority, Bsre
+from tests.keys.bsre_server import Bsre
 from tests.office import Office
 from tests.services import wait_for
-
-
-@pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    with published_authority() as made:
-        yield made
-
-
-@pytest.fixture
-def bsre(authority: Authority) -> Bsre:
-    return Bsre(authority)
 
 
 @pytest.fixture

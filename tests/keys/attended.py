@@ -15,7 +15,17 @@ from signer.sessions import Presence
 from storage import sessions
 from storage.sessions import Session
 from tests.faults.checking import let_time_pass
-from tests.keys.bsre_server import NIK, PASSPHRASE, PASSWORD, USERNAME, Authority, Bsre, ListServer, server
+from tests.keys.bsre_server import (
+    NIK,
+    PASSPHRASE,
+    PASSWORD,
+    USERNAME,
+    Authority,
+    Bsre,
+    Identity,
+    ListServer,
+    server,
+)
 from tests.keys.serving import serving
 from tests.office import Office, open_office
 
@@ -25,9 +35,7 @@ AGENCY, KEY = "dpmptsp-contoh", "kepala-dpmptsp-contoh"
 def write_key(folder: Path, authority: Authority, url: str, *lines: str, version: int = 1) -> Path:
     """The key list with the official's key, and what it names."""
     (folder / "kepala.nik").write_text(f"{NIK}\n")
-    (folder / "bsre.password").write_text(f"{PASSWORD}\n")
-    (folder / "kepala.pem").write_bytes(authority.official.certificate.public_bytes(Encoding.PEM))
-    (folder / "bsre.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
+    write_certificates(folder, authority, "kepala.pem", authority.official)
     listing = folder / "keys.toml"
     listing.write_text(
         "\n".join(
@@ -39,17 +47,30 @@ def write_key(folder: Path, authority: Authority, url: str, *lines: str, version
     return listing
 
 
+def write_certificates(folder: Path, authority: Authority, name: str, signer: Identity) -> None:
+    """What each entry of BSrE names beside the key's own: password, the signer's certificate, the root."""
+    (folder / "bsre.password").write_text(f"{PASSWORD}\n")
+    (folder / name).write_bytes(signer.certificate.public_bytes(Encoding.PEM))
+    (folder / "bsre.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
+
+
 def attended_office(
     empty: Office, folder: Path, authority: Authority, url: str, *, version: int = 1
 ) -> Office:
     """A copy of the empty office whose officer signs at BSrE."""
+    listing = write_key(folder, authority, url, version=version)
+    return office_with_keys(empty, folder, authority, listing)
+
+
+def office_with_keys(empty: Office, folder: Path, authority: Authority, listing: Path) -> Office:
+    """A copy of the empty office that has the keys of a list, and trusts BSrE's root."""
     data = folder / "data"
     if not data.exists():
         empty.desk.register.engine.dispose()
         shutil.copytree(empty.settings.data, data)
     root = authority.root.certificate.public_bytes(Encoding.PEM)
     (data / "trust" / "bsre.pem").write_bytes(root)
-    changed = {"data": data, "keys_file": write_key(folder, authority, url, version=version)}
+    changed = {"data": data, "keys_file": listing}
     return open_office(empty.settings.model_copy(update=changed), empty.keys)
 
 

@@ -3,46 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.bsre_seal import BsreSeal
 from keys.ring import KeyList
 from storage import tables
 from storage.vocabulary import Misconfigured
 from tests.faults.checking import let_time_pass, rows
-from tests.keys.attended import KEY, published_authority
+from tests.keys.attended import KEY, office_with_keys, write_certificates
 from tests.keys.bsre_server import ACTIVATION, PASSWORD, SUBSCRIBER, USERNAME, Authority, Bsre, server
 from tests.keys.serving import serving
-from tests.office import Office, open_office
+from tests.office import Office
 from verifier import check
 from verifier.trust.folder import read_trust
-
-
-@pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    with published_authority() as made:
-        yield made
-
-
-@pytest.fixture
-def bsre(authority: Authority) -> Iterator[Bsre]:
-    service = Bsre(authority)
-    yield service
-    service.lost.set()
 
 
 def write_list(folder: Path, authority: Authority, url: str) -> Path:
     (folder / "segel.id").write_text(f"{SUBSCRIBER}\n")
     (folder / "segel.totp").write_text(f"{ACTIVATION}\n")
-    (folder / "bsre.password").write_text(f"{PASSWORD}\n")
-    (folder / "segel.pem").write_bytes(authority.seal.certificate.public_bytes(Encoding.PEM))
-    (folder / "bsre.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
+    write_certificates(folder, authority, "segel.pem", authority.seal)
     listing = folder / "keys.toml"
     listing.write_text(
         "\n".join(
@@ -57,15 +40,9 @@ def write_list(folder: Path, authority: Authority, url: str) -> Path:
 @contextmanager
 def sealing_office(bsre: Bsre, empty: Office, folder: Path) -> Iterator[Office]:
     """A copy of the empty office whose only key is the seal, while BSrE answers."""
-    data = folder / "data"
-    empty.desk.register.engine.dispose()
-    shutil.copytree(empty.settings.data, data)
-    root = bsre.authority.root.certificate.public_bytes(Encoding.PEM)
-    (data / "trust" / "bsre.pem").write_bytes(root)
     with serving(server(bsre)) as url:
         listing = write_list(folder, bsre.authority, url.rstrip("/"))
-        changed = {"data": data, "keys_file": listing}
-        yield open_office(empty.settings.model_copy(update=changed), empty.keys)
+        yield office_with_keys(empty, folder, bsre.authority, listing)
 
 
 @pytest.fixture
@@ -156,9 +133,9 @@ def test_no_secret_is_printed_or_kept(office: Office, bsre: Bsre, tmp_path: Path
     ],
 )
 def test_a_wrong_entry_is_one_sentence(
-    tmp_path: Path, authority: Authority, old: str, new: str, said: str
+    tmp_path: Path, bsre_authority: Authority, old: str, new: str, said: str
 ) -> None:
-    listing = write_list(tmp_path, authority, "http://10.0.0.5")
+    listing = write_list(tmp_path, bsre_authority, "http://10.0.0.5")
     (tmp_path / "empty").write_text("\n")
     text = listing.read_text()
     assert old in text

@@ -21,23 +21,12 @@ from signer.worker import run
 from storage import api_keys
 from storage.database import transaction
 from storage.vocabulary import AbsahError
-from tests.keys.attended import AGENCY, office_at, published_authority
-from tests.keys.bsre_server import PASSPHRASE, Authority, Bsre
+from tests.keys.attended import AGENCY, office_at
+from tests.keys.bsre_server import PASSPHRASE, Bsre
 from tests.office import Office
 from tests.services import wait_for
 
 SESSIONS = "/api/v1/signing-sessions"
-
-
-@pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    with published_authority() as made:
-        yield made
-
-
-@pytest.fixture
-def bsre(authority: Authority) -> Bsre:
-    return Bsre(authority)
 
 
 @pytest.fixture

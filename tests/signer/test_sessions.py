@@ -29,7 +29,6 @@ from tests.keys.attended import (
     begun,
     office_at,
     present,
-    published_authority,
     signed_in_a_session,
     typed,
 )
@@ -38,7 +37,6 @@ from tests.keys.bsre_server import (
     NIK,
     PASSPHRASE,
     TOTP,
-    Authority,
     Bsre,
 )
 from tests.office import Office, open_office
@@ -48,19 +46,6 @@ from verifier.trust.folder import read_trust
 
 SECRET = HumanSecret("passphrase", PASSPHRASE)
 DOCUMENTS = "/api/v1/documents"
-
-
-@pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    with published_authority() as made:
-        yield made
-
-
-@pytest.fixture
-def bsre(authority: Authority) -> Iterator[Bsre]:
-    service = Bsre(authority)
-    yield service
-    service.lost.set()
 
 
 @pytest.fixture

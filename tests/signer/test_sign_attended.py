@@ -24,8 +24,8 @@ from storage.tables import audit_event
 from storage.vocabulary import Status
 from templates.stamp import Stamp
 from tests.interop.conftest import SAMPLE
-from tests.keys.attended import AGENCY, KEY, office_at, published_authority
-from tests.keys.bsre_server import PASSPHRASE, Authority, Bsre
+from tests.keys.attended import AGENCY, KEY, office_at
+from tests.keys.bsre_server import PASSPHRASE, Bsre
 from tests.office import Office
 from tests.signer.large_upload import Witness
 from tests.signer.test_sign_command import WITH_QR, drawn
@@ -33,19 +33,6 @@ from tests.signer.test_signature import judge_verapdf, rendered
 from tests.signer.uploads import AT
 from verifier.sandbox import Sandbox
 from verifier.trust.folder import read_trust
-
-
-@pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    with published_authority() as made:
-        yield made
-
-
-@pytest.fixture
-def bsre(authority: Authority) -> Iterator[Bsre]:
-    service = Bsre(authority)
-    yield service
-    service.lost.set()
 
 
 @pytest.fixture
