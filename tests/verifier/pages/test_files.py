@@ -61,7 +61,8 @@ def test_the_samples(client: TestClient, made: Made, sample: str, verdict: str, 
     for finding in answer.json()["findings"]:
         assert html.escape(finding["message"], quote=False) in page.text.replace("&#39;", "'")
     assert ('class="verdict green"' in page.text) == (verdict == "valid")
-    assert "absah" not in page.text.lower()
+    # The product's name means “valid”. Pictures are left out: their base64 spells any short word by chance.
+    assert "absah" not in re.sub(r'"data:image/png;base64,[^"]*"', '""', page.text).lower()
 
 
 def test_what_is_no_pdf_is_told_as_what_it_is(client: TestClient, people: Pki) -> None:
