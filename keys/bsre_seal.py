@@ -16,8 +16,6 @@ whole PDFs, invisibly here, as a key of an official does.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -26,9 +24,9 @@ import structlog
 from cryptography import x509
 
 from keys.bsre_service import Login, Service, read_login, read_signer, unavailable
-from keys.entry import Entry, secret
+from keys.entry import CountedSecret, Entry
 from keys.provider import HumanCost, KeyRefused
-from storage.vocabulary import Misconfigured, Unavailable
+from storage.vocabulary import Unavailable
 
 _ACTIVATION = "activation_file"
 
@@ -45,7 +43,7 @@ class SealNotActivated(Unavailable):
 class BsreSeal:
     """An agency's seal at BSrE; see `keys.provider.PdfKey` for the members.
 
-    Safe to share between threads. ``activation`` reads the TOTP and tells which state of its file that was.
+    Safe to share between threads. ``activation`` is the TOTP with which the seal was activated.
     """
 
     capability: ClassVar[Literal["pdf"]] = "pdf"
@@ -57,9 +55,7 @@ class BsreSeal:
     chain: tuple[x509.Certificate, ...]
     login: Login = field(repr=False)
     subscriber: str = field(repr=False)
-    activation: Callable[[], tuple[str, object]] = field(repr=False)
-    _refused: list[object] = field(default_factory=list, repr=False, compare=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    activation: CountedSecret = field(repr=False)
 
     def sign_pdf(self, pdf: bytes, *, reason: str, location: str) -> bytes:
         """See `keys.provider.PdfKey`.
@@ -75,12 +71,11 @@ class BsreSeal:
             return service.sign_file("/api/v2/seal/pdf", pdf, who, reason, location)
 
     def _totp(self, service: Service) -> str:
-        """One for one document. One thread at a time: two that send a wrong activation would count twice."""
-        with self._lock:
-            activation, state = self.activation()
-            if state in self._refused:
+        """One for one document."""
+        with self.activation.in_hand() as activation:
+            if activation is None:
                 raise _not_activated(self.id)
-            status, answer = self._asked(service, activation, state)
+            status, answer = self._asked(service, activation)
             # Some versions wrap the answer, and some write booleans as numbers.
             inner = answer.get("data")
             told: dict[str, object] = inner if isinstance(inner, dict) else answer
@@ -89,19 +84,19 @@ class BsreSeal:
                 return totp
             if status >= httpx.codes.INTERNAL_SERVER_ERROR:
                 raise unavailable(f"HTTP {status} instead of a TOTP for the seal")
-            raise self._not_sent_again(state)
+            raise self._not_sent_again()
 
-    def _asked(self, service: Service, activation: str, state: object) -> tuple[int, dict[str, object]]:
+    def _asked(self, service: Service, activation: str) -> tuple[int, dict[str, object]]:
         question = {"idSubscriber": self.subscriber, "totp": activation, "data": "1"}
         try:
             return service.question("POST", "/api/v2/seal/get/totp", json=question)
         except KeyRefused as refusal:
             if refusal.code == "KEY_PASSPHRASE":
-                raise self._not_sent_again(state) from None
+                raise self._not_sent_again() from None
             raise
 
-    def _not_sent_again(self, state: object) -> SealNotActivated:
-        self._refused[:] = [state]
+    def _not_sent_again(self) -> SealNotActivated:
+        self.activation.refuse()
         log.error("bsre.activation_refused", key=self.id, code=SealNotActivated.code)
         return _not_activated(self.id)
 
@@ -109,25 +104,10 @@ class BsreSeal:
 def open_bsre_seal(entry: Entry) -> BsreSeal:
     """The key of a list's entry, as above; its certificate is checked now, the service is not asked."""
     login = read_login(entry, "bsre_seal")
-    subscriber = _decoded(entry, "subscriber_file")
-
-    def activation() -> tuple[str, object]:
-        return _decoded(entry, _ACTIVATION), entry.path(_ACTIVATION).stat().st_mtime_ns
-
-    activation()
+    subscriber = entry.secret_text("subscriber_file")
+    activation = CountedSecret(entry, _ACTIVATION)
     certificate, chain = read_signer(entry)
     return BsreSeal(entry.key_id, certificate, chain, login, subscriber, activation)
-
-
-def _decoded(entry: Entry, name: str) -> str:
-    try:
-        text = secret(entry.content(name)).decode("ascii")
-    except UnicodeDecodeError:
-        text = ""
-    if not text:
-        problem: Misconfigured = entry.refusal(f"has a file as “{name}” that holds no plain text")
-        raise problem
-    return text
 
 
 def _not_activated(key_id: str) -> SealNotActivated:

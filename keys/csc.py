@@ -22,7 +22,7 @@ import binascii
 import hashlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -37,10 +37,10 @@ from keys.consent import Consent, ConsentCode
 from keys.csc_authorisation import Authorisation
 from keys.csc_credential import SHA256_OID, Credential, Means, read_credential
 from keys.csc_service import Address, AnswerLost, AuthorisationEnded, Service
-from keys.entry import Entry, secret
+from keys.entry import CountedSecret, Entry
 from keys.provider import HumanCost, HumanSecret, KeyRefused
 from keys.software import read_certificates
-from storage.vocabulary import Misconfigured, Unavailable
+from storage.vocabulary import Unavailable
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # A signature by RSA-4096 in base64, with room for what else is in the answer.
@@ -67,7 +67,7 @@ class RemoteKey:
         service: Service,
         *,
         credential_id: str | None,
-        pin: Callable[[], tuple[str, object]] | None = None,
+        pin: CountedSecret | None = None,
         chain_path: Path | None = None,
         algorithm: str | None = None,
     ) -> None:
@@ -79,8 +79,6 @@ class RemoteKey:
         self._wanted = algorithm
         self._lock = threading.Lock()
         self._known: Credential | None = None
-        self._pin_lock = threading.Lock()
-        self._refused_pin: object = None
         self._unanswered: dict[bytes, None] = {}
 
     @property
@@ -252,13 +250,12 @@ class RemoteKey:
 
     @contextmanager
     def _own_pin(self) -> Iterator[str | None]:
-        """The PIN of our own, for one thread at a time: two that send a wrong one would count twice."""
+        """The PIN of our own; None where the credential asks for none."""
         if self._pin is None or not self._opened().asked_for:
             yield None
             return
-        with self._pin_lock:
-            pin, stamp = self._pin()
-            if stamp == self._refused_pin:
+        with self._pin.in_hand() as pin:
+            if pin is None:
                 raise KeyRefused(
                     f"The service of key “{self.id}” has refused the PIN; it is sent again when its file has"
                     " changed.",
@@ -268,7 +265,7 @@ class RemoteKey:
                 yield pin
             except KeyRefused as error:
                 if error.code == "KEY_PIN":
-                    self._refused_pin = stamp
+                    self._pin.refuse()
                     log.error("csc.pin_refused", key=self.id, code=error.code)
                 raise
 
@@ -387,19 +384,14 @@ def open_csc(entry: Entry) -> RemoteKey:
     )
 
     def client_secret() -> str:
-        return _decoded(entry, "client_secret_file")
-
-    def pin() -> tuple[str, object]:
-        return _decoded(entry, "pin_file"), entry.path("pin_file").stat().st_mtime_ns
+        return entry.secret_text("client_secret_file")
 
     client_secret()
-    if "pin_file" in entry:
-        _decoded(entry, "pin_file")
     return RemoteKey(
         entry.key_id,
         Service(entry.key_id, address, entry.text("client_id"), client_secret),
         credential_id=entry.text_or_none("credential"),
-        pin=pin if "pin_file" in entry else None,
+        pin=CountedSecret(entry, "pin_file") if "pin_file" in entry else None,
         chain_path=entry.path_or_none("chain"),
         algorithm=entry.text_or_none("algorithm"),
     )
@@ -415,12 +407,3 @@ def _base(entry: Entry, name: str, url: str) -> str:
     if not secure or not host or parts.query or parts.fragment or parts.username:
         raise entry.refusal(f"needs an https address as “{name}”, without account and parameters")
     return url.rstrip("/")
-
-
-def _decoded(entry: Entry, name: str) -> str:
-    try:
-        return secret(entry.content(name)).decode()
-    except UnicodeDecodeError:
-        problem: Misconfigured = entry.refusal(f"has a file as “{name}” that is not text")
-    # Not chained: the library's error holds the content.
-    raise problem

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.vocabulary import Misconfigured
@@ -77,6 +79,21 @@ class Entry:
                 f"names {path} as “{name}”, which cannot be read ({error.strerror})"
             ) from error
 
+    def secret_text(self, name: str) -> str:
+        """The secret in the file under that name.
+
+        Raises:
+            Misconfigured: as `content`, or the file holds no plain text.
+        """
+        try:
+            text = secret(self.content(name)).decode()
+        except UnicodeDecodeError:
+            text = ""
+        if not text:
+            # Outside of the handler: the library's error holds the content.
+            raise self.refusal(f"has a file as “{name}” that holds no plain text")
+        return text
+
     def finish(self) -> None:
         """Check that everything in the table was asked for; a misspelt entry must not be ignored.
 
@@ -92,6 +109,43 @@ class Entry:
             f"The key list {self._listing} cannot be used: key “{self.key_id}” {what}. See ABSAH_KEYS_FILE.",
             code="KEYS_FILE",
         )
+
+
+class CountedSecret:
+    """A secret in a file, for a service that counts wrong ones and locks; read now, and before each use.
+
+    Refused, it is not sent again until its file has changed.
+    """
+
+    def __init__(self, entry: Entry, name: str) -> None:
+        self._entry = entry
+        self._name = name
+        self._path = entry.path(name)
+        self._state = 0
+        self._refused_at: int | None = None
+        self._lock = threading.Lock()
+        entry.secret_text(name)
+
+    @contextmanager
+    def in_hand(self) -> Iterator[str | None]:
+        """The secret, or None where it was refused and is still the same.
+
+        For one thread at a time: two that send a wrong one would count twice.
+        """
+        with self._lock:
+            # Before it is read, so that a change in between is not missed.
+            self._state = self._changed_at()
+            text = self._entry.secret_text(self._name)
+            yield None if self._state == self._refused_at else text
+
+    def refuse(self) -> None:
+        """The service refused what is in hand."""
+        self._refused_at = self._state
+
+    def _changed_at(self) -> int:
+        with suppress(OSError):  # what reads the file says why
+            return self._path.stat().st_mtime_ns
+        return 0
 
 
 def secret(content: bytes) -> bytes:
