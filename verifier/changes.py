@@ -69,7 +69,7 @@ def judge_aftermath(
     if misleading:
         return Aftermath("whole_revision", "forbidden", misleading)
     if any(
-        section.is_irregular or _shows_two_documents(section, document)
+        section.is_irregular or "Root" not in section.trailer or _shows_two_documents(section, document)
         for section in _later_sections(document, now)
     ):
         return Aftermath(

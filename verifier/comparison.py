@@ -13,23 +13,27 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from verifier.appearances import writes_or_depicts
-from verifier.field_looks import contradicts
+from verifier.field_looks import contradicts, shows_only_marks
 from verifier.form_fields import FormNode, read_form
 from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
 from verifier.overlap import Box, CannotDraw, Drawings, Drawn
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Reference, Stream, TooMuch
+from verifier.places import Unplaced, pages_of, places
 from verifier.report import Observation
-from verifier.roles import Role, extend_roles, map_roles, page_numbers
-from verifier.signature_fields import Locks, terminal_fields, text
+from verifier.roles import Role, extend_roles, map_roles
+from verifier.signature_fields import Locks, find_signatures, terminal_fields, text
 
 Weight = Literal["permitted", "undetermined", "forbidden"]
 _ORDER = ("permitted", "undetermined", "forbidden")
 
-_HIDDEN_FLAGS = 1 | 2 | 32  # invisible, hidden, no view (ISO 32000-2, table 167)
+# Hidden, no view (ISO 32000-2, table 167). "Invisible" hides only what no program knows how to draw.
+_HIDDEN_FLAGS = 2 | 32
 _PRINT, _NO_VIEW = 4, 32
 _READ_ONLY = 1
+_PUSH_BUTTON = 1 << 16
 _FULL_PAGE = 0.25
+_DEEPEST = 32  # fields
 
 # What tells about the file and shows nothing.
 _ABOUT = frozenset({"Metadata", "PieceInfo", "LastModified", "Version", "Extensions", "MarkInfo"})
@@ -122,7 +126,6 @@ class Comparison:
         """What came to lie on the pages; whether it hides something is asked of the last state."""
         self.shows = False
         """Whether any difference that is permitted may look different, on whatever page."""
-        self._page_index = now.once(page_numbers)
 
     def run(self) -> Outcome:
         """Judge every difference."""
@@ -174,6 +177,9 @@ class Comparison:
     def _reads_one_way(self, number: int) -> bool:
         """Whether other readers see what we judge, or what was signed: each is lenient in another way."""
         others = self._new.other_readings(number)
+        then, now = self._old.entries.get(number), self._new.entries.get(number)
+        if then is not None and now is not None and then.generation != now.generation:
+            return False  # who looks for the generation that is referred to finds nothing
         if not others:
             return others is not None
         before = self._pair(number)[0]
@@ -228,7 +234,9 @@ class Comparison:
             self._annotations(role.owner, before, after)
         elif kind in ("appearance", "value"):
             self._appearance(number, role)
-        elif kind == "resources" and self._like.grows(before, after):
+        elif kind in ("resources", "names") and self._like.adds_names(
+            before, after, 1 if kind == "resources" else 0
+        ):
             self.shows = True
         elif kind == "structure":
             self._structure(number, before, after)
@@ -282,7 +290,7 @@ class Comparison:
             return (
                 old is None
                 or (new is None and self._vouched)
-                or self._like.grows(default_resources(old), new)
+                or self._like.adds_names(default_resources(old), new, 1)
             )
         return key == "NeedAppearances" and not new
 
@@ -322,14 +330,40 @@ class Comparison:
         self._look_of_signature(node, name, signed="V" in node)
 
     def _look_of_signature(self, node: dict[str, Any], name: str, *, signed: bool) -> None:
-        """A signature field that is new: allowed where signing is, and where it hides nothing."""
-        if signed and not self._is_time_stamp(node) and self._locks.permission == 1:
+        """A signature field that is new: allowed where signing is, and where it hides nothing.
+
+        What one shows, its signer says; while it waits for one, it may say nothing.
+        """
+        if self._locks.permission == 1 and not (signed and self._is_time_stamp(node)):
             self._forbid("CHANGE_AFTER_CERTIFICATION", name=name)
             return
+        if signed and self._is_older_signature(node.get("V")):
+            self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(node))
         for widget in self._widgets(node):
-            if _RUNNING & widget.keys() or (self._box(widget) is not None and _is_printed_only(widget)):
+            if (
+                _RUNNING & widget.keys()
+                or self._new.get(widget, "Subtype") not in (None, "Widget")
+                or (self._places(widget, name) and _is_printed_only(widget))
+                or (not signed and writes_or_depicts(self._new, widget))
+                or ("Kids" in widget and "Rect" in widget)  # some programs draw it, some look below
+                or self._has_another_look(widget)
+            ):
                 self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(widget))
             self._check_cover(widget, name, was_there=False, on_line=True, empty="AP" not in widget)
+
+    def _has_another_look(self, widget: dict[str, Any]) -> bool:
+        """Whether a look waits for somebody to point at it, or to press it."""
+        looks = self._new.get(widget, "AP")
+        return isinstance(looks, dict) and any(
+            looks.get(key) not in (None, looks.get("N")) for key in ("R", "D")
+        )
+
+    def _is_older_signature(self, value: Any) -> bool:
+        """Whether a signature was there before; one that a second field shows reads as a second signer's."""
+        contents = self._new.get(value, "Contents")
+        return contents is not None and any(
+            each.dictionary.get("Contents") == contents for each in find_signatures(self._old)
+        )
 
     def _is_time_stamp(self, node: dict[str, Any]) -> bool:
         value = self._new.resolve(node.get("V"))
@@ -370,7 +404,12 @@ class Comparison:
         page = self._page_of(number)
         new = self._new_fields.get(number)
         fresh = not known.signed and new is not None and new.signed
-        if not fresh or keys - _WHEN_SIGNED - {"V"} or _flags(after) & _HIDDEN_FLAGS & ~_flags(before):
+        if (
+            not fresh
+            or keys - _WHEN_SIGNED - {"V"}
+            or self._is_older_signature(new.value if new is not None else None)
+            or _flags(after) & _HIDDEN_FLAGS & ~_flags(before)
+        ):
             self._forbid("CHANGE_FIELD", name=known.name, page=page)
             return
         if self._locks.permission == 1 and not self._is_time_stamp(after):
@@ -406,6 +445,9 @@ class Comparison:
         if self._locks.permission == 1 or self._locks.forbids(known.name):
             self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
             return
+        if known.kind == "Btn" and self._is_push_button(after):
+            self._redrawn(after, known.name)  # it has no value that could be filled in
+            return
         old, new = self._old_fields.get(number), self._new_fields.get(number)
         is_pressed = (
             known.kind == "Btn" and "AS" in keys
@@ -418,8 +460,9 @@ class Comparison:
         self._fill(number, after)
         for widget in self._widgets(after):
             self._check_cover(widget, known.name, was_there=True)
-            if known.kind in ("Tx", "Ch") and contradicts(
-                self._new, after, widget, new.value if new is not None else after.get("V")
+            value = new.value if new is not None else after.get("V")
+            if (known.kind in ("Tx", "Ch") and contradicts(self._new, after, widget, value)) or (
+                known.kind == "Btn" and not shows_only_marks(self._old, before, self._new, widget)
             ):
                 self._forbid("CHANGE_FIELD", name=known.name, page=page)
                 return
@@ -433,14 +476,12 @@ class Comparison:
         """A look that was made anew for the same value: it may not show anything else, nor for a while."""
         pages = Drawings(self._old, self._new)
         for widget in self._widgets(node):
-            box = self._box(widget)
-            if box is None or _flags(widget) & _HIDDEN_FLAGS:
-                continue
-            try:
-                if pages.differs(box):
-                    self._forbid("CHANGE_FIELD", name=name, page=box.page + 1)
-            except CannotDraw:
-                self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)
+            for box in () if _flags(widget) & _HIDDEN_FLAGS else self._places(widget, name):
+                try:
+                    if pages.differs(box):
+                        self._forbid("CHANGE_FIELD", name=name, page=box.page + 1)
+                except CannotDraw:
+                    self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)
 
     def _page(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
         for key in self._like.keys(before, after, _PAGE_FREE):
@@ -458,6 +499,8 @@ class Comparison:
         added, gone = self._like.kept(before, after)
         if gone:
             self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
+        if not self._like.in_order(before, after):
+            self._forbid("CHANGE_ANNOTATION", page=page, kind="?")  # the last lies on top
         for each in added:
             node = self._new.resolve(each)
             number = each.number if isinstance(each, Reference) else -1
@@ -467,8 +510,10 @@ class Comparison:
                     self._look_of_signature(
                         node if isinstance(node, dict) else {}, known.name, signed=known.signed
                     )
+                elif number in self._old.once(_widgets_on_pages):
+                    self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind="Widget")  # on one page more
                 elif isinstance(node, dict):
-                    self._check_cover(node, known.name, on_line=known.kind == "Sig")
+                    self._check_cover(node, known.name, on_line=True)
             elif known is None and isinstance(node, dict) and self._new.get(node, "FT") == "Sig":
                 # Some producers list their field on the page and not in the form; it is judged all the same.
                 self._look_of_signature(node, text(self._new.get(node, "T")), signed="V" in node)
@@ -547,57 +592,59 @@ class Comparison:
     ) -> None:
         if _flags(widget) & _HIDDEN_FLAGS:
             return
-        box = self._box(widget)
-        if box is None:
-            return
-        self.shows = True
-        told = page or str(box.page + 1)
-        if empty:
+        for box in self._places(widget, name):
+            self.shows = True
+            told = page or str(box.page + 1)
+            if not empty:
+                self.drawn.append(Drawn(box, name, told, was_there=was_there, on_line=on_line))
             # It draws nothing itself, but programs mark a field that waits; one over a page hides the page.
-            if self._share_of_page(box) > _FULL_PAGE:
+            elif self._share_of_page(box) > _FULL_PAGE:
                 self._forbid("CONTENT_COVERED", name=name, page=told, box=box.told)
-            return
-        self.drawn.append(Drawn(box, name, told, was_there=was_there, on_line=on_line))
+            elif self._new.get(widget, "MK", "BG"):
+                self.drawn.append(Drawn(box, name, told, paints=True))
 
     def _check_apart(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """What is drawn beside signed words reads as one of them: a digit more, a "not" in between."""
-        box = self._box(annotation)
-        if box is None or _flags(annotation) & _HIDDEN_FLAGS:
-            return
-        self.drawn.append(Drawn(box, kind, page, joins=True))
+        if not _flags(annotation) & _HIDDEN_FLAGS:
+            boxes = self._places(annotation, kind)
+            self.drawn.extend(Drawn(box, kind, page, joins=True) for box in boxes)
 
     def _is_large(self, annotation: dict[str, Any], kind: str) -> bool:
         """Whether what should be an icon has room for words, or a window a look of its own."""
         if kind == "Popup":
             return "AP" in annotation
-        box = self._box(annotation) if kind == "Text" else None
-        return box is not None and max(box.x1 - box.x0, box.y1 - box.y0) > _LARGEST_ICON
+        boxes = self._places(annotation, kind) if kind == "Text" and "AP" in annotation else ()
+        return any(max(box.x1 - box.x0, box.y1 - box.y0) > _LARGEST_ICON for box in boxes)
 
     def _check_marks(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """A marker or a line may lie on signed words, and may be nothing else."""
-        box = self._box(annotation)
-        if box is None or _flags(annotation) & _HIDDEN_FLAGS:
+        boxes = self._places(annotation, kind)
+        if not boxes or _flags(annotation) & _HIDDEN_FLAGS:
             return
         quads = _quads(self._new.resolve_all(annotation.get("QuadPoints")))
         self._marks += len(quads)
         if self._marks > _MOST_MARKS:
             raise TooMuch("more marks than anybody makes")
-        if not quads:
-            quads = ((box.x0, box.y1, box.x1, box.y1, box.x0, box.y0, box.x1, box.y0),)
-        self.drawn.append(Drawn(box, kind, page, quads=quads, wavy=kind == "Squiggly"))
+        for box in boxes:
+            whole = (box.x0, box.y1, box.x1, box.y1, box.x0, box.y0, box.x1, box.y0)
+            self.drawn.append(Drawn(box, kind, page, quads=quads or (whole,), wavy=kind == "Squiggly"))
 
-    def _box(self, widget: dict[str, Any]) -> Box | None:
-        numbers = self._new.resolve_all(widget.get("Rect"))
-        if (
-            not isinstance(numbers, list)
-            or len(numbers) != 4
-            or not all(isinstance(each, int | float) for each in numbers)
-        ):
-            return None
-        x0, y0, x1, y1 = (float(each) for each in numbers)
-        page = self._page_number(widget)
-        box = Box(page if page is not None else 0, min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-        return None if box.is_empty or page is None else box
+    def _places(self, annotation: dict[str, Any], name: str) -> tuple[Box, ...]:
+        """Where it draws; forbidden where nobody can tell."""
+        try:
+            return places(self._new, annotation)
+        except Unplaced:
+            self._forbid("CHANGE_ANNOTATION_ADDED", page=self._page_of_widget(annotation), kind=name)
+            return ()
+
+    def _is_push_button(self, node: Any) -> bool:
+        for _ in range(_DEEPEST):
+            if not isinstance(node, dict):
+                break
+            if (flags := self._new.resolve(node.get("Ff"))) is not None:
+                return bool(_integer(flags) & _PUSH_BUTTON)
+            node = self._new.resolve(node.get("Parent"))
+        return False
 
     def _share_of_page(self, box: Box) -> float:
         for index, (_, page) in enumerate(self._new.pages()):
@@ -611,25 +658,15 @@ class Comparison:
         return 1.0
 
     def _widgets(self, node: dict[str, Any]) -> list[dict[str, Any]]:
-        """The field's own widget, or those below it."""
+        """The field's own widget, and those below it: some programs draw both."""
         kids = self._new.resolve(node.get("Kids"))
-        if isinstance(kids, list):
-            return [kid for each in kids[:1000] if isinstance(kid := self._new.resolve(each), dict)]
-        return [node] if "Rect" in node else []
-
-    def _page_number(self, widget: dict[str, Any]) -> int | None:
-        page = widget.get("P")
-        if isinstance(page, Reference) and page.number in self._page_index:
-            return self._page_index[page.number]
-        for index, (_, sheet) in enumerate(self._new.pages()):
-            for each in self._new.resolve(sheet.get("Annots")) or ():
-                if self._new.resolve(each) is widget:
-                    return index
-        return None
+        below = kids[:1000] if isinstance(kids, list) else []
+        found = [kid for each in below if isinstance(kid := self._new.resolve(each), dict)]
+        return [*found, node] if "Rect" in node else found
 
     def _page_of_widget(self, node: Any) -> str:
-        number = self._page_number(node) if isinstance(node, dict) else None
-        return str(number + 1) if number is not None else "?"
+        shown_on = pages_of(self._new, node) if isinstance(node, dict) else ()
+        return str(shown_on[0] + 1) if shown_on else "?"
 
     def _page_of(self, number: int) -> str:
         page = self._new_map.page_of.get(number, self._old_map.page_of.get(number))

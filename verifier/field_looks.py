@@ -13,12 +13,13 @@ from typing import Any
 from verifier.font_codes import text_of_value
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Damaged, Stream
-from verifier.shown_text import Unreadable, read_shown_text
+from verifier.shown_text import Disguised, Unreadable, count_shown, read_shown_text
 
 _PASSWORD = 1 << 13
 _COMBO = 1 << 17
 _DEEPEST = 32
 _MOST_OPTIONS = 10_000
+_MARK_BYTES = 2  # one character, of a font with two bytes for each
 # Programs exchange these where a font or a keyboard lacks one of them.
 _ALIKE = str.maketrans(
     {**dict.fromkeys("\u2018\u2019\u201b\u00b4`", "'"), **dict.fromkeys("\u201c\u201d\u201e", '"')}
@@ -44,13 +45,16 @@ def contradicts(document: Document, field: dict[str, Any], widget: dict[str, Any
     if values is None:
         return False
     options = _options(document, _inherited(document, widget, field, "Opt")) if kind == "Ch" else []
-    allowed = _shown_values(values, options, is_list=kind == "Ch" and not flags & _COMBO)
+    is_list = kind == "Ch" and not flags & _COMBO
+    allowed = _shown_values(values, options, is_list=is_list)
     fonts = document.get(document.catalog, "AcroForm", "DR", "Font")
     for look in _looks(document, widget):
         try:
-            shown = _plain(read_shown_text(document, look, fonts))
+            shown = _plain(read_shown_text(document, look, fonts, is_list=is_list))
         except Unreadable:
             continue
+        except Disguised:
+            return True
         if shown and not any(_may_show(text, shown) for text in allowed):
             return True
     return False
@@ -142,3 +146,30 @@ def _may_show(value: str, shown: str) -> bool:
         elif each.isascii():
             break
     return at == len(shown)
+
+
+def shows_only_marks(
+    then: Document, before: dict[str, Any], document: Document, widget: dict[str, Any]
+) -> bool:
+    """Whether every look of a check box or radio button that is new is a mark: one character, or lines.
+
+    ``before`` is the widget as it was in the state ``then``.
+    """
+    known = {then.decode(each) for each in _looks(then, before) if _is_decodable(then, each)}
+    for look in _looks(document, widget):
+        if _is_decodable(document, look) and document.decode(look) in known:
+            continue
+        try:
+            if count_shown(document, look) > _MARK_BYTES:
+                return False
+        except Unreadable:
+            return False
+    return True
+
+
+def _is_decodable(document: Document, look: Stream) -> bool:
+    try:
+        document.decode(look)
+    except Damaged:
+        return False
+    return True

@@ -18,6 +18,8 @@ _MOST_TREE_NODES = 500_000
 _PACKING = frozenset({"Length", "Filter", "DecodeParms", "DL"})
 # Default appearances name fonts and colours; drawings lie beside them without use (ISO 32000-2, 12.7.4.3).
 _NOT_IN_DEFAULTS = frozenset({"XObject", "ProcSet", "Properties"})
+# What every reader takes as a real number, whichever way it is written.
+_REAL = frozenset({"CA", "ca", "LW", "ML", "FL", "UserUnit"})
 _TREES = frozenset({"ParentTree", "IDTree"})
 # What a screen reader says instead of what is shown (14.9); none of it may come later.
 _SPOKEN = frozenset({"ActualText", "Alt", "E"})
@@ -53,8 +55,12 @@ class Likeness:
         before, after = self.old.resolve(before), self.new.resolve(after)
         if both_dicts(before, after):
             return before.keys() == after.keys() and all(
-                self.same(before[key], after[key], depth + 1, pairs) for key in before
+                self.same(before[key], after[key], depth + 1, pairs)
+                or (key in _REAL and _both_numbers([before[key]], [after[key]]) and before[key] == after[key])
+                for key in before
             )
+        if _both_numbers(before, after):
+            return bool(before == after)
         if both_lists(before, after):
             return len(before) == len(after) and all(
                 self.same(*pair, depth + 1, pairs) for pair in zip(before, after, strict=True)
@@ -74,6 +80,12 @@ class Likeness:
                     gone.append(each)
         return added, gone
 
+    def in_order(self, before: list[Any], after: list[Any]) -> bool:
+        """Whether what a list still has of ``before`` stands in the same order."""
+        places = {each: place for place, each in enumerate(after) if isinstance(each, Reference)}
+        kept = [places[each] for each in before if isinstance(each, Reference) and each in places]
+        return kept == sorted(kept)
+
     def grows(self, before: Any, after: Any, depth: int = 0) -> bool:
         """Whether all that was there is there still: keys may be added, and items of lists."""
         if isinstance(before, Reference) and before == after:
@@ -92,15 +104,56 @@ class Likeness:
                 for key in before
             )
         if isinstance(after, list):
-            rest = iter(after)
-            wanted = before if isinstance(before, list) else [before]
-            return all(any(each == item or self.same(each, item) for item in rest) for each in wanted)
+            wanted = list(before) if isinstance(before, list) else [before]
+            for item in after:
+                if wanted and (wanted[0] == item or self.same(wanted[0], item)):
+                    wanted.pop(0)
+                elif not self._says_nothing(item, 0):
+                    return False
+            return not wanted
         return equal(before, after)
+
+    def _says_nothing(self, item: Any, depth: int) -> bool:
+        """Whether a new part of the structure adds nothing to what is read aloud of the signed pages.
+
+        It may lead to annotations, and speak in the place of these; not to what the pages show.
+        """
+        item = self.new.resolve(item)
+        if isinstance(item, int) or depth > _DEEPEST:
+            return False  # marked content of a page
+        if not isinstance(item, dict):
+            return True
+        if self.new.get(item, "Type") == "MCR":
+            return "Stm" in item
+        kids = self.new.resolve(item.get("K"))
+        parts = kids if isinstance(kids, list) else [] if kids is None else [kids]
+        leads_to_one = any(self.new.get(each, "Type") == "OBJR" for each in parts)
+        return all(self._says_nothing(each, depth + 1) for each in parts) and (
+            leads_to_one or not item.keys() & _SPOKEN
+        )
+
+    def adds_names(self, before: Any, after: Any, levels: int) -> bool:
+        """Whether resources have all that they had and perhaps more names, ``levels`` dictionaries deep."""
+        before, after = self.old.resolve(before), self.new.resolve(after)
+        if not both_dicts(before, after):
+            return self.grows(before, after)
+        return all(
+            key in after
+            and (self.adds_names(value, after[key], levels - 1) if levels else self.same(value, after[key]))
+            for key, value in before.items()
+        )
 
     def _tree_grows(self, before: Any, after: Any) -> bool:
         """Whether a number or name tree has every entry that it had (7.9.6, 7.9.7)."""
         old, new = dict(_leaves(self.old, before)), dict(_leaves(self.new, after))
-        return all(key in new and self.grows(value, new[key]) for key, value in old.items())
+        return all(key in new and self._leaf_grows(value, new[key]) for key, value in old.items())
+
+    def _leaf_grows(self, before: Any, after: Any) -> bool:
+        """As `grows`; an array of the parent tree is looked into by number, so nothing comes in between."""
+        old, new = self.old.resolve(before), self.new.resolve(after)
+        if not both_lists(old, new):
+            return self.grows(before, after)
+        return len(old) <= len(new) and all(self.same(*pair) for pair in zip(old, new, strict=False))
 
     def is_repacked(self, before: Any, after: Any) -> bool:
         """Whether two streams are the same in another compression, as some producers write what they read."""
@@ -111,7 +164,12 @@ class Likeness:
             for each in (before, after)
         ]
         try:
-            return equal(*kept) and self.old.decode(before) == self.new.decode(after)
+            return (
+                equal(*kept)
+                and self.old.reads_one_way(before)
+                and self.new.reads_one_way(after)
+                and self.old.decode(before) == self.new.decode(after)
+            )
         except (Damaged, TooMuch):
             return False
 
@@ -158,15 +216,24 @@ def both_lists(before: Any, after: Any) -> bool:
 
 
 def equal(before: Any, after: Any) -> bool:
-    """Equality of what stands in the file; 1 and true are not the same thing written."""
+    """Equality of what stands in the file; 1, 1.0 and true are not the same thing written."""
     if isinstance(before, Stream) and isinstance(after, Stream):
         return equal(before.dictionary, after.dictionary) and before.raw() == after.raw()
     if isinstance(before, dict) and isinstance(after, dict):
         return before.keys() == after.keys() and all(equal(before[key], after[key]) for key in before)
     if isinstance(before, Reference) or isinstance(after, Reference):
         return type(before) is type(after) and bool(before == after)
+    if _both_numbers(before, after):
+        return bool(before == after)
     if isinstance(before, list) and isinstance(after, list):
         return len(before) == len(after) and all(map(equal, before, after))
-    if isinstance(before, bool) or isinstance(after, bool):
-        return before is after
-    return bool(before == after)
+    # Readers pass over a real number where they look for an integer.
+    return type(before) is type(after) and bool(before == after)
+
+
+def _both_numbers(before: Any, after: Any) -> bool:
+    """Whether both are arrays of nothing but numbers: coordinates, which may be written either way."""
+    return all(
+        isinstance(each, list) and all(type(number) in (int, float) for number in each)
+        for each in (before, after)
+    )

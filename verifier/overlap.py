@@ -16,7 +16,7 @@ from verifier.pdf.document import Document
 from verifier.scan import drawable
 
 _SCALE = 2.0  # 144 dots per inch
-_MOST_POINTS = 4_000_000
+_MOST_POINTS = 10_000_000  # a sheet of A0 or Arch E has nine
 _INK = 40  # of 255, darker than the paper around
 _COVERED = 100  # of 255, lighter than before
 _KEPT = 0.5  # of the ink's darkness
@@ -69,6 +69,7 @@ class Drawn:
     ``was_there`` and ``on_line`` as in `Drawings.hides`; ``joins`` says that it may not even stand beside
     what was signed. ``quads`` are the quadrilaterals on which a marker or a line may be drawn, four points
     each (/QuadPoints), ``wavy`` that the line is one; then it is asked whether it draws anything else.
+    ``paints`` says that programs may paint all of the box by themselves.
     """
 
     box: Box
@@ -77,6 +78,7 @@ class Drawn:
     was_there: bool = False
     on_line: bool = False
     joins: bool = False
+    paints: bool = False
     quads: tuple[tuple[float, ...], ...] = ()
     wavy: bool = False
 
@@ -94,7 +96,9 @@ class Drawn:
         elif self.joins:
             if pages.has_ink(self.box.grown(_APART)):
                 return "CONTENT_JOINED", {"kind": self.name, "page": self.page}
-        elif pages.hides(self.box, was_there=self.was_there, on_line=self.on_line):
+        elif (self.paints and pages.has_ink(self.box)) or pages.hides(
+            self.box, was_there=self.was_there, on_line=self.on_line
+        ):
             return "CONTENT_COVERED", {"name": self.name, "page": self.page, "box": self.box.told}
         return None
 
@@ -222,7 +226,8 @@ class Drawings:
     def _points(self, page: int, points: Sequence[float], size: tuple[int, int]) -> list[tuple[float, float]]:
         """Points of the page (x1 y1 x2 y2 …) in pixels of its drawing, which may be turned."""
         sheet = self._file(False)[page]
-        left, bottom, _, _ = sheet.get_cropbox()
+        # Not the crop box, which may be larger than the page.
+        left, bottom, _, _ = sheet.get_bbox()
         turned = sheet.get_rotation()
         placed = []
         for x, y in zip(points[::2], points[1::2], strict=True):
@@ -239,18 +244,9 @@ class Drawings:
         return placed
 
     def _area(self, box: Box, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-        """The box in pixels; the whole of a turned page, on which nothing else may be hidden either."""
-        sheet = self._file(False)[box.page]
-        if sheet.get_rotation():
-            return (0, 0, *size)
-        left, _, _, top = sheet.get_cropbox()
-        area = (
-            max(0, int((box.x0 - left) * _SCALE)),
-            max(0, int((top - box.y1) * _SCALE)),
-            min(size[0], int((box.x1 - left) * _SCALE) + 1),
-            min(size[1], int((top - box.y0) * _SCALE) + 1),
-        )
-        return area if area[0] < area[2] and area[1] < area[3] else None
+        """The part of the drawing that the box is; None where it lies beside the page."""
+        frame = self._frame(box.page, box.corners, size).cut(Frame(0, 0, *size))
+        return None if frame.is_empty else (frame.left, frame.top, frame.right, frame.bottom)
 
     def _file(self, now: bool) -> Any:
         import pypdfium2

@@ -15,7 +15,8 @@ from verifier.pdf.objects import Name, Reference, Stream, TooMuch
 
 Kind = Literal[
     "catalog", "information", "metadata", "extensions", "store", "structure", "pages", "page", "annotations",
-    "annotation", "form", "fields", "field", "value", "appearance", "resources", "number_tree", "other",
+    "annotation", "form", "fields", "field", "value", "appearance", "resources", "names", "number_tree",
+    "other",
 ]  # fmt: skip
 
 _MOST_OBJECTS = 2_000_000
@@ -248,9 +249,12 @@ def _of_key(role: Role, key: str, value: dict[str, Any]) -> Role | None:
         return None if key in ("Pg", "Obj", "P") else role
     if kind == "number_tree":
         return role if key == "Kids" else _STRUCTURE
-    if kind in ("value", "appearance", "resources", "store", "metadata", "extensions", "information"):
+    if kind == "resources":
+        return Role("names")  # of fonts, and of what else a look may use; what they stand for is all its own
+    if kind in ("value", "appearance", "store", "metadata", "extensions", "information"):
         return role
-    return None if key in _BACK else OTHER
+    # What a dictionary of resources calls so may be anything.
+    return OTHER
 
 
 def _below_field(role: Role, key: str) -> Role:

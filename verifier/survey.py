@@ -88,7 +88,7 @@ def _find_spot(pdf: Any, document: Document, wish: Wish) -> Spot:
         opened.init_forms()
         sheet = opened[index]
         width, height = sheet.get_size()
-        crop, turn = sheet.get_cropbox(), sheet.get_rotation()
+        crop, turn = sheet.get_bbox(), sheet.get_rotation()
         if width * height > _MOST_POINTS:
             raise _Refused("STAMP_NOT_DRAWN")
         if wish.corner is not None and not _lies_within(wish.corner, wish, width, height):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from verifier.pdf.filters import decode
+from verifier.pdf.filters import decode, reads_one_way
 from verifier.pdf.objects import Damaged, Reference, Stream, TooMuch
 from verifier.pdf.syntax import Parser
 
@@ -57,7 +57,7 @@ class Section:
     """Those that it lists as free."""
     listed_twice: set[int] = field(default_factory=set)
     is_irregular: bool = False
-    """Whether other readers may read something else in its trailer (`Parser`)."""
+    """Whether other readers may read something else in it (`Parser`, `filters.reads_one_way`)."""
     end: int = 0
     """Where the table with its trailer ends, or the stream's object."""
     stop: int = 0
@@ -202,7 +202,7 @@ def read_section(data: Any, at: int, end: int, base: int = 0) -> Section:
 def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Section:
     entries: dict[int, Entry | None] = {}
     twice: set[int] = set()
-    at, parts = match.end(), 0
+    at, parts, is_odd = match.end(), 0, False
     while header := _SUBSECTION.match(data, at, end):
         first, count = int(header[1]), int(header[2])
         at = header.end()
@@ -211,7 +211,7 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
             raise TooMuch("a table of too many entries")
         rows, at = _read_rows(data, at, end, count)
         if rows and first == 1 and rows[0] == (b"0000000000", b"65535", b"f"):
-            first = 0  # a well-known slip: counted from 1, listed from 0
+            first, is_odd = 0, True  # a well-known slip: counted from 1, listed from 0
         listed = {
             number: _new(Entry, (int(offset) + base, int(generation), None, 0)) if kind == b"n" else None
             for number, (offset, generation, kind) in enumerate(rows, first)
@@ -219,6 +219,7 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
         twice.update(entries.keys() & listed.keys())
         entries |= listed
         if len(rows) < count:
+            is_odd = True
             break
     trailer = _TRAILER.match(data, at, end)
     if trailer is None:
@@ -232,7 +233,7 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
         entries,
         dictionary,
         listed_twice=twice,
-        is_irregular=parser.is_irregular or bool(parser.repeated),
+        is_irregular=is_odd or parser.is_irregular or bool(parser.repeated),
         end=stop,
         stop=stop,
     )
@@ -278,11 +279,12 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
         raise TooMuch("a section of too many parts")
     entries: dict[int, Entry | None] = {}
     twice: set[int] = set()
-    place = 0
+    place, is_short = 0, False
     for first, count in zip(pairs[::2], pairs[1::2], strict=True):
         if first + count > _MOST_OBJECTS:
             raise TooMuch("a section of too many entries")
         present = min(count, (len(content) - place) // row)
+        is_short |= present < count
         if len(entries) + present > _MOST_ENTRIES:
             raise TooMuch("a section of too many entries")
         for number in range(first, first + present):
@@ -299,10 +301,21 @@ def _read_stream(data: Any, at: int, end: int, base: int) -> Section:
         True,
         own,
         listed_twice=twice,
-        is_irregular=parser.is_irregular or bool(parser.repeated),
+        is_irregular=is_short
+        or parser.is_irregular
+        or bool(parser.repeated)
+        or not _reads_one_way(stream, parser),
         end=stop,
         stop=stop,
     )
+
+
+def _reads_one_way(stream: Stream, parser: Parser) -> bool:
+    dictionary = stream.dictionary
+    # A length that stands elsewhere is not looked up here.
+    if parser.has_wrong_length and not isinstance(dictionary.get("Length"), Reference):
+        return False
+    return reads_one_way(stream.raw(), dictionary.get("Filter"), dictionary.get("DecodeParms"))
 
 
 def _entry(row: bytes, widths: list[int], base: int) -> Entry | None:
@@ -402,3 +415,14 @@ def offsets_of(content: bytes, dictionary: dict[str, Any]) -> list[tuple[int, in
     numbers = re.findall(rb"\d{1,10}", content[:first])[: 2 * max(count, 0)]
     pairs = zip(numbers[::2], numbers[1::2], strict=False)
     return [(int(number), first + int(offset)) for number, offset in pairs]
+
+
+def is_plain_header(content: bytes, dictionary: dict[str, Any]) -> bool:
+    """Whether the header of an object stream is nothing but its pairs of numbers, each object once."""
+    first, count = dictionary.get("First"), dictionary.get("N")
+    if not isinstance(first, int) or not isinstance(count, int):
+        return False
+    words = content[:first].split()
+    return (
+        len(words) == 2 * count and all(map(bytes.isdigit, words)) and len({*map(int, words[::2])}) == count
+    )

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from verifier.pdf.crossref import Chain, Entry, Sections, offsets_of, read_chain, rebuild
+from verifier.pdf.crossref import Chain, Entry, Sections, is_plain_header, offsets_of, read_chain, rebuild
 from verifier.pdf.encryption import Decryption, open_with
-from verifier.pdf.filters import decode
+from verifier.pdf.filters import decode, reads_one_way
 from verifier.pdf.objects import WHITE_SPACE, Damaged, Reference, Stream, TooMuch
 from verifier.pdf.syntax import Parser
 
@@ -34,6 +34,7 @@ class File:
         self._parsed: dict[int, tuple[Reference, Any]] = {}
         self._irregular: dict[int, tuple[tuple[str, Any], ...] | None] = {}
         self._unpacked: dict[int, tuple[bytes, list[tuple[int, int]]]] = {}
+        self._packed_one_way: dict[int, bool] = {}
         self._documents: dict[int, Document] = {}
         self._sections: Sections = {}
         self._decryptions: dict[tuple[Any, ...], Decryption] = {}
@@ -219,8 +220,10 @@ class Document:
             if after > self.end:
                 return None
             parsed[offset] = (reference, value)
-            if parser.is_irregular or parser.repeated:
-                self.file._irregular[offset] = None if parser.is_irregular else tuple(parser.repeated)
+            if parser.is_irregular or parser.has_wrong_length:
+                self.file._irregular[offset] = None
+            elif parser.repeated:
+                self.file._irregular[offset] = tuple(parser.repeated)
         return parsed[offset]
 
     def _length(self, reference: Reference) -> Any:
@@ -282,12 +285,18 @@ class Document:
         if entry is None:
             return ()
         if entry.container is None:
-            return None if self._at(entry.offset) is None else self.file._irregular.get(entry.offset, ())
+            found = self._at(entry.offset)
+            # Some readers look for the generation that a reference names, and some for any.
+            if found is None or found[0].generation != entry.generation:
+                return None
+            return self.file._irregular.get(entry.offset, ())
         container = self.entries.get(entry.container)
         if container is None or container.container is not None:
             return None
         try:
             content, places = self._unpack(entry.container, container)
+            if not self._packs_one_way(entry.container, container, content):
+                return None
             if entry.position >= len(places) or places[entry.position][0] != number:
                 return None
             parser = Parser(content)
@@ -295,6 +304,18 @@ class Document:
         except (Damaged, ValueError):
             return None
         return None if parser.is_irregular else tuple(parser.repeated)
+
+    def _packs_one_way(self, number: int, entry: Entry, content: bytes) -> bool:
+        known = self.file._packed_one_way
+        if entry.offset not in known:
+            stream = self.object(Reference(number, entry.generation))
+            known[entry.offset] = (
+                isinstance(stream, Stream)
+                and self.file._irregular.get(entry.offset, ()) == ()
+                and self.reads_one_way(stream)
+                and is_plain_header(content, stream.dictionary)
+            )
+        return known[entry.offset]
 
     def _unpack(self, number: int, entry: Entry) -> tuple[bytes, list[tuple[int, int]]]:
         known = self.file._unpacked
@@ -315,6 +336,19 @@ class Document:
         """
         dictionary = stream.dictionary
         return decode(
+            stream.raw(),
+            self.resolve_all(dictionary.get("Filter")),
+            self.resolve_all(dictionary.get("DecodeParms")),
+        )
+
+    def reads_one_way(self, stream: Stream) -> bool:
+        """Whether every reader undoes a stream's filters alike (`filters.reads_one_way`).
+
+        Raises:
+            Damaged, TooMuch: as in `decode`.
+        """
+        dictionary = stream.dictionary
+        return reads_one_way(
             stream.raw(),
             self.resolve_all(dictionary.get("Filter")),
             self.resolve_all(dictionary.get("DecodeParms")),

@@ -45,6 +45,49 @@ def decode(encoded: bytes, filters: Any, parameters: Any, most: int = MOST_BYTES
     return data
 
 
+def reads_one_way(encoded: bytes, filters: Any, parameters: Any) -> bool:
+    """Whether every reader undoes the filters alike; arguments as in `decode`.
+
+    Readers differ in what they make of parameters that do not fit the filters, of predictors that do not
+    exist or are no integers, of compressed data without header or checksum, and of encryption named here.
+    """
+    names = filters if isinstance(filters, list) else [] if filters is None else [filters]
+    if parameters is None:
+        given: list[Any] = [None] * len(names)
+    elif isinstance(parameters, list) is not isinstance(filters, list):
+        return False
+    else:
+        given = parameters if isinstance(parameters, list) else [parameters]
+    if len(given) != len(names) or not all(each is None or isinstance(each, dict) for each in given):
+        return False
+    if not all(str(name) in _DECODERS and str(name) != "Crypt" for name in names):
+        return False
+    data = encoded
+    for name, settings in zip(names, given, strict=True):
+        if not all(type(value) is int for value in (settings or {}).values()):
+            return False
+        if name == "FlateDecode" and not _is_whole_flate(data):
+            return False
+        if (settings or {}).get("Predictor", 1) not in (1, 2, *range(10, 16)):
+            return False
+        data = decode(data, name, settings)
+    return True
+
+
+def _is_whole_flate(data: bytes) -> bool:
+    inflater, left = zlib.decompressobj(), MOST_BYTES
+    pending = data
+    try:
+        while pending and not inflater.eof:
+            left -= len(inflater.decompress(pending, 1 << 20))
+            if left < 0:
+                raise TooMuch("a stream inflates to too much")
+            pending = inflater.unconsumed_tail
+    except zlib.error:
+        return False
+    return inflater.eof
+
+
 def _flate(data: bytes, settings: dict[str, Any], most: int) -> bytes:
     inflater = zlib.decompressobj()
     try:

@@ -56,7 +56,7 @@ _NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)")
 _REAL = re.compile(rb"[+-]*(\d*)(?:\.(\d*))?")
 _OBJECT = re.compile(_SKIP + rb"(\d{1,10})" + _SPACE + rb"++(\d{1,10})" + _SPACE + rb"++obj")
 _EXACT = re.compile(rb"(\d{1,10})" + _SPACE + rb"++\d{1,10}" + _SPACE + rb"++obj")
-_STREAM = re.compile(_SKIP + rb"stream(\r\n|\n|\r)?")
+_STREAM = re.compile(_SKIP + rb"stream(?:[\t ]{0,8}(?:\r\n|\n|\r))?")
 _END_STREAM = re.compile(_SPACE + rb"{0,2}+endstream")
 _END_OBJECT = re.compile(_SKIP + rb"endobj")
 
@@ -74,12 +74,14 @@ class Parser:
     ``is_irregular`` says that something was read of which other readers may make something else: a word
     that is none, what stands where a key should, an end that is missing. ``repeated`` are keys that an
     outermost dictionary names twice, with the values that we do not take and others may.
+    ``has_wrong_length`` says that a stream ends elsewhere than its /Length says.
     """
 
     def __init__(self, data: Any, end: int | None = None) -> None:
         self.data = data
         self.end = len(data) if end is None else end
         self.is_irregular = False
+        self.has_wrong_length = False
         self.repeated: list[tuple[str, Any]] = []
         self._brackets = 0
         # From here on no stream ends; a hostile file has it asked for at every one of its bytes.
@@ -248,7 +250,8 @@ class Parser:
             end = start + length
             if _END_STREAM.match(self.data, end, self.end):
                 return Stream(dictionary, self.data, start, end)
-        # A wrong length: the stream ends before its keyword and the end of line that belongs to it.
+        self.has_wrong_length = True
+        # The stream ends before its keyword and the end of line that belongs to it.
         end = self._end_of_stream(start)
         if end > start and self.data[end - 1 : end] == b"\n":
             end -= 1
