@@ -20,11 +20,14 @@ _MOST_POINTS = 10_000_000  # a sheet of A0 or Arch E has nine
 _INK = 40  # of 255, darker than the paper around
 _COVERED = 100  # of 255, lighter than before
 _KEPT = 0.5  # of the ink's darkness
-_FEW = 16  # pixels: less than a digit in small print
+_FEW = 16  # pixels within a line's height: less than a digit in small print
+_TOGETHER = 12  # pixels: half of the place within which so few are looked for
 _FEWEST = 3  # less than a dash or a point in it, where nothing at all should differ
 _AROUND = 9  # pixels within which there is paper somewhere
 # A line on which one signs: 24 points and longer, thinner than 2 points.
-_LINE_LONG, _LINE_THICK = 48, 4
+_LINE_LONG, _LINE_THICK = 48, 5
+_LINE_GAP = 8  # between the dots or dashes of one
+_NOISE = 8  # of 255: paper that is not white everywhere, as a scan has it
 _FAR = 20_000.0  # points
 
 
@@ -116,6 +119,7 @@ class Drawings:
         self._drawn: dict[tuple[bool, int, bool], Any] = {}
         self._answers: dict[tuple[Box, bool, bool], bool] = {}
         self._inks: dict[int, tuple[Any, Any]] = {}
+        self._noises: dict[int, int] = {}
 
     def hides(self, box: Box, *, was_there: bool, on_line: bool = False) -> bool:
         """Whether ink of the signed page is gone within the box.
@@ -146,9 +150,15 @@ class Drawings:
 
             page = self._draw(False, box.page, False).crop(area)
             shown, ink = ImageChops.lighter(shown, page), ImageChops.darker(ink, _ink(page))
-        if on_line and _beside_lines(shown, ink) <= _FEW:
+        if on_line and _together(_beside_lines(shown, ink)) <= _FEW:
             return False
-        return _lost(ink, _ink(now)) > _FEW or _lightened(shown, now) > _FEW
+        if _together(_lightened(shown, now)) > _FEW:
+            return True
+        kept = _ink(now)
+        if _together(_lost(ink, kept, _INK)) <= _FEW:
+            return False
+        noise = self._noise(box.page)
+        return noise < _NOISE or _together(_lost(ink, kept, _INK + 2 * noise)) > _FEW
 
     def has_ink(self, box: Box) -> bool:
         """Whether the signed page shows anything within the box.
@@ -158,7 +168,7 @@ class Drawings:
         """
         before = self._draw(False, box.page, True)
         area = self._area(box, before.size)
-        return area is not None and int(sum(_ink(before.crop(area)).histogram()[_INK:])) > _FEW
+        return area is not None and _together(_strong(_ink(before.crop(area)), _INK)) > _FEW
 
     def differs(self, box: Box) -> bool:
         """Whether anything within the box looks other than it did.
@@ -216,6 +226,14 @@ class Drawings:
         if not all(is_level(self._points(page, quad, before.size)) for quad in mark.quads):
             raise CannotDraw
         return True
+
+    def _noise(self, page: int) -> int:
+        """How much darker than what is lightest around half of the page is: nothing, on clean paper."""
+        if page not in self._noises:
+            steps = _ink(self._draw(False, page, True)).histogram()
+            half = sum(steps) / 2
+            self._noises[page] = next(level for level in range(256) if sum(steps[: level + 1]) >= half)
+        return self._noises[page]
 
     def _frame(self, page: int, points: Sequence[float], size: tuple[int, int]) -> Frame:
         """The pixels around points of the page."""
@@ -305,47 +323,80 @@ def _lightest_around(area: Any) -> Any:
     return ImageChops.offset(lightest, -(_AROUND // 2), -(_AROUND // 2))
 
 
-def _lost(before: Any, after: Any) -> int:
-    """How many pixels were ink and are no longer."""
+def _strong(ink: Any, level: int) -> Any:
+    """A mask of the pixels that are so much darker than the paper."""
+    return ink.point([255 if value > level else 0 for value in range(256)])
+
+
+def _lost(before: Any, after: Any, level: int) -> Any:
+    """The pixels that were ink and are no longer."""
     from PIL import ImageChops
 
-    strong = before.point([255 if value > _INK else 0 for value in range(256)])
     expected = before.point([int(value * _KEPT) for value in range(256)])
     missing = ImageChops.subtract(expected, after).point([0] + [255] * 255)
-    return int(ImageChops.multiply(missing, strong).histogram()[255])
+    return ImageChops.multiply(missing, _strong(before, level))
 
 
-def _beside_lines(area: Any, ink: Any) -> int:
-    """How many pixels are dark or ink and belong to no long and thin line."""
+def _beside_lines(area: Any, ink: Any) -> Any:
+    """The pixels that are dark or ink and belong to no long and thin line, be it dashed or dotted."""
     from PIL import ImageChops
 
     left = ImageChops.lighter(
-        ink.point([255 if value > _INK else 0 for value in range(256)]),
-        area.point([255 if value < 255 - _COVERED else 0 for value in range(256)]),
+        _strong(ink, _INK), area.point([255 if value < 255 - _COVERED else 0 for value in range(256)])
     )
     for across in (True, False):
-        long = _opened(left, _LINE_LONG, across=across)
+        long = _opened(_closed(left, _LINE_GAP, across=across), _LINE_LONG, across=across)
         left = ImageChops.subtract(
             left, ImageChops.subtract(long, _opened(long, _LINE_THICK, across=not across))
         )
-    return int(left.histogram()[255])
+    return left
 
 
 def _opened(mask: Any, length: int, *, across: bool) -> Any:
     """Of a mask what belongs to a run of at least ``length`` pixels."""
+    return _reached(_reached(mask, length, darker=True, across=across), length, darker=False, across=across)
+
+
+def _closed(mask: Any, length: int, *, across: bool) -> Any:
+    """A mask with its gaps of less than ``length`` pixels filled, runs at the edge of it kept apart."""
+    wide = _grown(mask, length)
+    wide = _reached(_reached(wide, length, darker=False, across=across), length, darker=True, across=across)
+    return wide.crop((length, length, length + mask.width, length + mask.height))
+
+
+def _grown(mask: Any, by: int) -> Any:
+    """The mask with so many empty pixels around it."""
+    return mask.crop((-by, -by, mask.width + by, mask.height + by))
+
+
+def _reached(mask: Any, length: int, *, darker: bool, across: bool) -> Any:
+    """The darkest or lightest of ``length`` pixels in a row, which begin or end with each."""
     from PIL import ImageChops
 
-    for combine, direction in ((ImageChops.darker, -1), (ImageChops.lighter, 1)):
-        reach = 1
-        while reach < length:
-            step = min(reach, length - reach) * direction
-            mask = combine(mask, ImageChops.offset(mask, step if across else 0, 0 if across else step))
-            reach += abs(step)
+    combine, direction = (ImageChops.darker, -1) if darker else (ImageChops.lighter, 1)
+    reach = 1
+    while reach < length:
+        step = min(reach, length - reach) * direction
+        mask = combine(mask, ImageChops.offset(mask, step if across else 0, 0 if across else step))
+        reach += abs(step)
     return mask
 
 
-def _lightened(before: Any, after: Any) -> int:
-    """How many pixels of a dark surface, on which there is no paper to see, are light now."""
+def _lightened(before: Any, after: Any) -> Any:
+    """The pixels of a dark surface, on which there is no paper to see, that are light now."""
     from PIL import ImageChops
 
-    return int(sum(ImageChops.subtract(after, before).histogram()[_COVERED:]))
+    return _strong(ImageChops.subtract(after, before), _COVERED - 1)
+
+
+def _together(mask: Any) -> int:
+    """How many pixels of a mask stand together in one place; specks all over a scan are nothing to read."""
+    from PIL import ImageChops
+
+    if mask.histogram()[255] <= _FEW:
+        return 0
+    # Halves of places, so that what lies over the edge of one is counted too; no sum goes beyond 255.
+    blocks = _grown(mask, _TOGETHER).reduce(_TOGETHER)
+    rows = ImageChops.add(blocks, ImageChops.offset(blocks, -1, 0))
+    share = ImageChops.add(rows, ImageChops.offset(rows, 0, -1)).histogram()
+    return round(max(value for value, count in enumerate(share) if count) * _TOGETHER**2 / 255)

@@ -36,6 +36,7 @@ _STRUCTURE = Role("structure")
 _FROM_CATALOG: dict[str, Kind] = {
     "AcroForm": "form", "Pages": "pages", "DSS": "store", "Metadata": "metadata",
     "Extensions": "extensions", "StructTreeRoot": "structure",
+    "PieceInfo": "metadata", "MarkInfo": "metadata",
 }  # fmt: skip
 # References that point back up or across, and say nothing about what they point at.
 _BACK = frozenset({"Parent", "P", "Pg", "Popup", "IRT"})
@@ -167,6 +168,8 @@ class _Walk:
     def _enter(self, reference: Reference, role: Role, page: int | None) -> None:
         value = self._document.object(reference)
         role = _own(value, reference.number) or role
+        if role.kind == "pages" and isinstance(value, dict) and "Kids" not in value:
+            role = Role("page", reference.number)  # whatever it calls itself
         if role.kind in ("field", "annotation") and isinstance(value, dict):
             role = Role(role.kind, reference.number)
         if role.kind == "page":
@@ -238,6 +241,8 @@ def _of_key(role: Role, key: str, value: dict[str, Any]) -> Role | None:
     if kind == "field":
         return None if key in _BACK else _below_field(role, key)
     if kind == "page":
+        if key == "PieceInfo":
+            return Role("metadata")
         return None if key in _BACK else Role("annotations", role.owner) if key == "Annots" else OTHER
     if kind == "pages":
         return None if key in _BACK else Role("pages") if key == "Kids" else OTHER

@@ -213,7 +213,9 @@ def _read_table(data: Any, match: re.Match[bytes], end: int, base: int) -> Secti
         if rows and first == 1 and rows[0] == (b"0000000000", b"65535", b"f"):
             first, is_odd = 0, True  # a well-known slip: counted from 1, listed from 0
         listed = {
-            number: _new(Entry, (int(offset) + base, int(generation), None, 0)) if kind == b"n" else None
+            number: _new(Entry, (int(offset) + base, int(generation), None, 0))
+            if kind == b"n" and offset.strip(b"0")  # where the header is, no object can be
+            else None
             for number, (offset, generation, kind) in enumerate(rows, first)
         }
         twice.update(entries.keys() & listed.keys())
@@ -322,7 +324,7 @@ def _entry(row: bytes, widths: list[int], base: int) -> Entry | None:
     first, second = widths[0], widths[0] + widths[1]
     kind = int.from_bytes(row[:first], "big") if first else 1
     middle, last = int.from_bytes(row[first:second], "big"), int.from_bytes(row[second:], "big")
-    if kind == 1:
+    if kind == 1 and middle:  # where the header is, no object can be
         return Entry(middle + base, last)
     if kind == 2:
         return Entry(container=middle, position=last)

@@ -217,6 +217,27 @@ def _decrypted(data: bytes, method: str, key: bytes, reference: Reference) -> by
     return plain[: -plain[-1]] if 1 <= plain[-1] <= 16 else plain
 
 
+# The library's keys; a file may have any whole number of bytes (7.6.4.3.2).
+_RC4_BITS = (40, 56, 64, 80, 128, 160, 192, 256)
+
+
 def _rc4(key: bytes, data: bytes) -> bytes:
+    if 8 * len(key) not in _RC4_BITS:
+        return _slow_rc4(key, data)
     cipher = Cipher(ARC4(key), mode=None).encryptor()
     return cipher.update(data) + cipher.finalize()
+
+
+def _slow_rc4(key: bytes, data: bytes) -> bytes:
+    """RC4 as everybody knows it, for keys of other lengths."""
+    state, j = list(range(256)), 0
+    for i in range(256):
+        j = (j + state[i] + key[i % len(key)]) & 255
+        state[i], state[j] = state[j], state[i]
+    out, i, j = bytearray(data), 0, 0
+    for place, byte in enumerate(data):
+        i = (i + 1) & 255
+        j = (j + state[i]) & 255
+        state[i], state[j] = state[j], state[i]
+        out[place] = byte ^ state[(state[i] + state[j]) & 255]
+    return bytes(out)
