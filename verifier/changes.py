@@ -80,9 +80,9 @@ def judge_aftermath(
     shows = False
     for before, after in pairwise(_states(document, now)):
         vouched = after.end <= covered_until
-        step = Comparison(before, after, field.name, locks, vouched=vouched)
+        step = Comparison(before, after, field.name, locks, since=document, vouched=vouched)
         if step.run().weight != "permitted":
-            step = Comparison(before, after, field.name, locks, vouched=vouched, exact=True)
+            step = Comparison(before, after, field.name, locks, since=document, vouched=vouched, exact=True)
             step.run()
         outcome.join(step.outcome)
         drawn.update(dict.fromkeys(step.drawn))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from verifier.appearances import writes_or_depicts
-from verifier.field_looks import contradicts, shows_only_marks
+from verifier.field_looks import contradicts, looks_of, shows_all_of, shows_only_marks
+from verifier.font_codes import text_of_value
 from verifier.form_fields import FormNode, read_form
 from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
 from verifier.overlap import Box, CannotDraw, Drawings, Drawn
@@ -23,6 +24,7 @@ from verifier.places import Unplaced, pages_of, places
 from verifier.report import Observation
 from verifier.roles import Role, extend_roles, map_roles
 from verifier.signature_fields import Locks, find_signatures, terminal_fields, text
+from verifier.xfa import keeps_data, xfa_data
 
 Weight = Literal["permitted", "undetermined", "forbidden"]
 _ORDER = ("permitted", "undetermined", "forbidden")
@@ -40,8 +42,22 @@ _ABOUT = frozenset({"Metadata", "PieceInfo", "LastModified", "Version", "Extensi
 _CATALOG_FREE = _ABOUT | {"DSS"}
 _PAGE_FREE = _ABOUT | {"Tabs", "StructParents"}
 _FIELD_FREE = frozenset({"M", "StructParent", "NM"})
-_WHEN_SIGNED = frozenset({"AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "TU", "Type", "Rect"})
+_WHEN_SIGNED = frozenset(
+    {
+        "AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "TU", "Type", "Rect", "Subtype", "BS",
+        "Border", "DR", "Q", "TM", "Contents",
+    }
+)  # fmt: skip
 _WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "TI", "DA", "DS", "RV", "DV", "MK"})
+# Names of fields, which some programs write in another encoding.
+_FIELD_TEXTS = frozenset({"T", "TU", "TM"})
+# What stands for these where they are missing (tables 31, 226, 228).
+_DEFAULTS: dict[str, Any] = {"Ff": 0, "Q": 0, "MK": {}, "Rotate": 0}
+# A font that programs bring themselves.
+_PLAIN_FONT = frozenset({"Type", "Subtype", "BaseFont", "Name"})
+_INHERITED = ("Resources", "MediaBox", "CropBox", "Rotate")
+# Where a window with a note opens; it has no look of its own.
+_WINDOW = frozenset({"Rect", "Open", "F", "M"})
 _NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
 _MARK_KINDS = frozenset({"Highlight", "Underline", "Squiggly", "StrikeOut"})
 _MOST_MARKS = 3000  # quadrilaterals
@@ -92,6 +108,7 @@ class Outcome:
 class Comparison:
     """Compares ``signed`` with ``now``; ``locks`` are what the signature called ``name`` allows.
 
+    ``since`` is the state that it covers, where ``signed`` is a later one.
     ``vouched`` says that a later signature covers all that ``now`` is. ``exact`` looks at each state by
     itself, and not at what is left of earlier ones.
     """
@@ -103,9 +120,11 @@ class Comparison:
         name: str,
         locks: Locks,
         *,
+        since: Document | None = None,
         vouched: bool = False,
         exact: bool = False,
     ) -> None:
+        self._signed = since or signed
         self._old, self._new, self._name, self._locks = signed, now, name, locks
         self._vouched = vouched
         self._like = Likeness(signed, now)
@@ -243,7 +262,10 @@ class Comparison:
         elif kind == "number_tree":
             self._structure_trees(number)
         elif kind == "pages":
-            self._forbid("CHANGE_PAGES")
+            if not both_dicts(before, after) or any(self._like.keys(before, after, _ABOUT)):
+                self._forbid("CHANGE_PAGES")
+        elif kind == "xfa" and number in self._old.once(xfa_data) & self._new.once(xfa_data):
+            self._form_data(before, after)
         else:
             self._forbid("CHANGE_OBJECT", object=number, page=self._page_of(number))
         return worst == self.outcome.weight
@@ -391,6 +413,9 @@ class Comparison:
             )
         if "P" in keys and "P" not in before:
             keys.discard("P")
+        keys -= {key for key in keys if self._means_the_same(key, before, after)}
+        if "Ff" in keys and (_integer(before.get("Ff")) ^ _integer(after.get("Ff"))) == _READ_ONLY:
+            keys.discard("Ff")
         if not keys:
             return
         if known.kind == "Sig":
@@ -404,6 +429,10 @@ class Comparison:
         page = self._page_of(number)
         new = self._new_fields.get(number)
         fresh = not known.signed and new is not None and new.signed
+        if "AA" not in after:
+            keys.discard("AA")  # what would have run when it was signed
+        if self._new.resolve(after.get("Subtype")) != "Widget":
+            keys |= {"Subtype"} & after.keys() - _WHEN_SIGNED
         if (
             not fresh
             or keys - _WHEN_SIGNED - {"V"}
@@ -434,12 +463,8 @@ class Comparison:
         self, number: int, known: FormNode, before: dict[str, Any], after: dict[str, Any], keys: set[str]
     ) -> None:
         page = self._page_of(number)
-        if "Ff" in keys and (_integer(before.get("Ff")) ^ _integer(after.get("Ff"))) == _READ_ONLY:
-            keys.discard("Ff")
         if keys - _WHEN_FILLED:
             self._forbid("CHANGE_FIELD", name=known.name, page=page)
-            return
-        if not keys:
             return
         self.shows = True
         if self._locks.permission == 1 or self._locks.forbids(known.name):
@@ -455,7 +480,7 @@ class Comparison:
         if old is not None and new is not None and self._has_value_of(old, new) and not is_pressed:
             if "RV" in keys:
                 self._forbid("CHANGE_FIELD", name=known.name, page=page)
-            self._redrawn(after, known.name)
+            self._redrawn(after, known.name, new.value if known.kind in ("Tx", "Ch") else None)
             return
         self._fill(number, after)
         for widget in self._widgets(after):
@@ -472,13 +497,46 @@ class Comparison:
         values = self._old.resolve(old.value), self._new.resolve(new.value)
         return self._like.same(*values)
 
-    def _redrawn(self, node: dict[str, Any], name: str) -> None:
-        """A look that was made anew for the same value: it may not show anything else, nor for a while."""
+    def _means_the_same(self, key: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Whether a name is the same in another encoding, or what is missing is what stands for it."""
+        if key not in _FIELD_TEXTS and key not in _DEFAULTS:
+            return False
+        old, new = self._old.resolve_all(before.get(key)), self._new.resolve_all(after.get(key))
+        if key in _FIELD_TEXTS and isinstance(old, bytes) and isinstance(new, bytes):
+            return text_of_value(old) == text_of_value(new)
+        default = _DEFAULTS.get(key)
+        return key in _DEFAULTS and equal(default if old is None else old, default if new is None else new)
+
+    def _has_known_fonts(self, widget: dict[str, Any]) -> bool:
+        """Whether a look is written in fonts that were signed, or that every program has itself.
+
+        A new one may draw a nine and call it a one.
+        """
+        form = self._new.get(self._new.catalog, "AcroForm", "DR", "Font")
+        own = [self._new.get(each, "Resources", "Font") for each in looks_of(self._new, widget)]
+        for fonts in (form, *own):
+            for font in fonts.values() if isinstance(fonts, dict) else ():
+                plain = self._new.resolve_all(font) if not isinstance(font, Reference) else None
+                was_there = isinstance(font, Reference) and self._old.entries.get(font.number) is not None
+                if not was_there and not (isinstance(plain, dict) and not plain.keys() - _PLAIN_FONT):
+                    return False
+        return True
+
+    def _redrawn(self, node: dict[str, Any], name: str, value: Any = None) -> None:
+        """A look that was made anew: it may not show anything else, nor for a while.
+
+        Where it can be read and shows the ``value`` of a text field, it may show it a little otherwise.
+        """
         pages = Drawings(self._old, self._new)
         for widget in self._widgets(node):
             for box in () if _flags(widget) & _HIDDEN_FLAGS else self._places(widget, name):
                 try:
-                    if pages.differs(box):
+                    if pages.differs(box) and not (
+                        value is not None
+                        and self._has_known_fonts(widget)
+                        and shows_all_of(self._new, node, widget, value)
+                        and pages.has_as_much_ink(box)
+                    ):
                         self._forbid("CHANGE_FIELD", name=name, page=box.page + 1)
                 except CannotDraw:
                     self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)
@@ -488,8 +546,24 @@ class Comparison:
             if key == "Annots":
                 old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
                 self._annotations(number, old or [], new or [])
-            else:
+            elif not self._page_has_the_same(key, before, after):
                 self._forbid("CHANGE_PAGE", page=self._page_of(number), what=key)
+
+    def _page_has_the_same(self, key: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Whether a key of a page says what was inherited, what stands for it, or the same as an array."""
+        if key in _INHERITED:
+            old, new = _inherited(self._old, before, key), _inherited(self._new, after, key)
+            if key == "CropBox":
+                old = _inherited(self._old, before, "MediaBox") if old is None else old
+                new = _inherited(self._new, after, "MediaBox") if new is None else new
+            return self._means_the_same(key, {key: old}, {key: new}) or self._like.same(old, new)
+        if key == "Contents":
+            old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
+            return self._like.same(
+                old if isinstance(old, list) else [before.get(key)],
+                new if isinstance(new, list) else [after.get(key)],
+            )
+        return False
 
     def _annotations(self, owner: int | None, before: Any, after: Any) -> None:
         page = self._page_of(owner) if owner is not None else "?"
@@ -497,7 +571,7 @@ class Comparison:
             self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
             return
         added, gone = self._like.kept(before, after)
-        if gone:
+        if not all(self._is_later_note(each) for each in gone):
             self._forbid("CHANGE_ANNOTATION_REMOVED", page=page)
         if not self._like.in_order(before, after):
             self._forbid("CHANGE_ANNOTATION", page=page, kind="?")  # the last lies on top
@@ -519,6 +593,13 @@ class Comparison:
                 self._look_of_signature(node, text(self._new.get(node, "T")), signed="V" in node)
             else:
                 self._added_annotation(node, page)
+
+    def _is_later_note(self, value: Any) -> bool:
+        """Whether an annotation was not there yet when the signature was made: nobody signed it."""
+        if self._locks.permission not in (None, 3) or not isinstance(value, Reference):
+            return False
+        kind = self._old.get(value, "Subtype")
+        return self._signed.entries.get(value.number) is None and kind in _NOTE_KINDS | _DRAWN_KINDS
 
     def _added_annotation(self, node: Any, page: str) -> None:
         self.shows = True
@@ -546,7 +627,12 @@ class Comparison:
         self.shows = True
         page = self._page_of(number)
         kind = self._old.get(before, "Subtype")
+        if self._is_later_note(Reference(number, 0)):
+            self._added_annotation(after, page)
+            return
         keys = set(self._like.keys(before, after, frozenset()))
+        if kind == "Popup" and "AP" not in after:
+            keys -= _WINDOW
         if self._locks.permission in (None, 3) and kind in _NOTE_KINDS and not keys - _NOTE_FREE:
             self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
             return
@@ -567,6 +653,15 @@ class Comparison:
         self._forbid(
             "CHANGE_FIELD", name=owner.name if owner else "?", page=self._page_of(role.owner or number)
         )
+
+    def _form_data(self, before: Any, after: Any) -> None:
+        """The values of an XFA form, which are written again when it is filled or signed."""
+        self.shows = True
+        locked = self._locks.permission == 1 or self._locks.every or self._locks.names
+        if locked or not keeps_data(self._old, before, self._new, after):
+            self._forbid("CHANGE_FIELD", name="XFA", page="?")
+        else:
+            self.outcome.add("permitted", "FORM_FILLED", field=self._name, name="XFA", page="?")
 
     def _structure(self, number: int, before: Any, after: Any) -> None:
         if not self._like.grows(before, after):
@@ -681,6 +776,18 @@ def _quads(values: Any) -> tuple[tuple[float, ...], ...]:
     if not isinstance(values, list) or not all(isinstance(each, int | float) for each in values):
         return ()
     return tuple(tuple(map(float, values[at : at + 8])) for at in range(0, len(values) - 7, 8))
+
+
+def _inherited(document: Document, page: dict[str, Any], key: str) -> Any:
+    """An attribute of a page, or of the nearest node above that has it (7.7.3.4)."""
+    node: Any = page
+    for _ in range(_DEEPEST):
+        if not isinstance(node, dict):
+            break
+        if (found := document.resolve(node.get(key))) is not None:
+            return found
+        node = document.resolve(node.get("Parent"))
+    return None
 
 
 def _integer(value: Any) -> int:

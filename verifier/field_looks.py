@@ -13,7 +13,7 @@ from typing import Any
 from verifier.font_codes import text_of_value
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Damaged, Stream
-from verifier.shown_text import Disguised, Unreadable, count_shown, read_shown_text
+from verifier.shown_text import Disguised, Unreadable, count_shown, draws_only_text, read_shown_text
 
 _PASSWORD = 1 << 13
 _COMBO = 1 << 17
@@ -48,7 +48,7 @@ def contradicts(document: Document, field: dict[str, Any], widget: dict[str, Any
     is_list = kind == "Ch" and not flags & _COMBO
     allowed = _shown_values(values, options, is_list=is_list)
     fonts = document.get(document.catalog, "AcroForm", "DR", "Font")
-    for look in _looks(document, widget):
+    for look in looks_of(document, widget):
         try:
             shown = _plain(read_shown_text(document, look, fonts, is_list=is_list))
         except Unreadable:
@@ -58,6 +58,24 @@ def contradicts(document: Document, field: dict[str, Any], widget: dict[str, Any
         if shown and not any(_may_show(text, shown) for text in allowed):
             return True
     return False
+
+
+def shows_all_of(document: Document, field: dict[str, Any], widget: dict[str, Any], value: Any) -> bool:
+    """Whether each look of a text or choice field can be read, and shows the whole value and nothing else."""
+    values = _values(document, value)
+    looks = looks_of(document, widget)
+    if not values or not any(values) or not looks:
+        return False
+    options = dict(_options(document, _inherited(document, widget, field, "Opt")))
+    wanted = {_plain("".join(values)), _plain("".join(options.get(each, each) for each in values))}
+    fonts = document.get(document.catalog, "AcroForm", "DR", "Font")
+    try:
+        return all(
+            draws_only_text(document, look) and _plain(read_shown_text(document, look, fonts)) in wanted
+            for look in looks
+        )
+    except (Unreadable, Disguised):
+        return False
 
 
 def _inherited(document: Document, widget: dict[str, Any], field: dict[str, Any], key: str) -> Any:
@@ -113,7 +131,8 @@ def _shown_values(values: list[str], options: list[tuple[str, str]], *, is_list:
     return list(map(_plain, [*shown, *together, *rolled]))
 
 
-def _looks(document: Document, widget: dict[str, Any]) -> list[Stream]:
+def looks_of(document: Document, widget: dict[str, Any]) -> list[Stream]:
+    """Every look of a widget, of each state."""
     found: list[Stream] = []
     looks = document.get(widget, "AP")
     for look in looks.values() if isinstance(looks, dict) else ():
@@ -155,8 +174,8 @@ def shows_only_marks(
 
     ``before`` is the widget as it was in the state ``then``.
     """
-    known = {then.decode(each) for each in _looks(then, before) if _is_decodable(then, each)}
-    for look in _looks(document, widget):
+    known = {then.decode(each) for each in looks_of(then, before) if _is_decodable(then, each)}
+    for look in looks_of(document, widget):
         if _is_decodable(document, look) and document.decode(look) in known:
             continue
         try:

@@ -185,6 +185,22 @@ class Drawings:
         difference = ImageChops.difference(before.crop(area), after.crop(area))
         return int(sum(difference.histogram()[_INK:])) > _FEWEST
 
+    def has_as_much_ink(self, box: Box) -> bool:
+        """Whether the box holds about as much ink as it did, wherever in it.
+
+        Raises:
+            CannotDraw: as in `hides`.
+        """
+        before, after = self._draw(False, box.page, True), self._draw(True, box.page, True)
+        area = self._area(box, before.size)
+        if before.size != after.size or area is None:
+            return False
+        amounts = [
+            sum(value * count for value, count in enumerate(_ink(each.crop(area)).histogram()))
+            for each in (before, after)
+        ]
+        return bool(min(amounts) * 2 >= max(amounts))
+
     def reads_as_words(self, mark: Drawn, others: Sequence[Drawn]) -> bool:
         """Whether a marker or a line draws more than that; see `markup`.
 

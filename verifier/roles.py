@@ -16,7 +16,7 @@ from verifier.pdf.objects import Name, Reference, Stream, TooMuch
 Kind = Literal[
     "catalog", "information", "metadata", "extensions", "store", "structure", "pages", "page", "annotations",
     "annotation", "form", "fields", "field", "value", "appearance", "resources", "names", "number_tree",
-    "other",
+    "xfa", "other",
 ]  # fmt: skip
 
 _MOST_OBJECTS = 2_000_000
@@ -237,7 +237,7 @@ def _of_key(role: Role, key: str, value: dict[str, Any]) -> Role | None:
     if kind == "catalog":
         return Role(_FROM_CATALOG.get(key, "other"))
     if kind == "form":
-        return {"Fields": Role("fields"), "DR": Role("resources")}.get(key, OTHER)
+        return {"Fields": Role("fields"), "DR": Role("resources"), "XFA": Role("xfa")}.get(key, OTHER)
     if kind == "field":
         return None if key in _BACK else _below_field(role, key)
     if kind == "page":

@@ -24,6 +24,13 @@ _SHOWS = frozenset({"Tj", "TJ", "'", '"'})
 _NUMBERS_OF = {
     "Td": 2, "TD": 2, "Tm": 6, "T*": 0, "TL": 1, "cm": 6, "Tc": 1, "Tz": 1, "g": 1, "rg": 3, "k": 4,
 }  # fmt: skip
+# Those that write, place and colour text, and those for a rectangle behind or around it.
+_PAINTS = frozenset({"f", "S", "s"})
+_TEXT_OPERATORS = _SHOWS | _PAINTS | {
+    "q", "Q", "BT", "ET", "Tf", "Td", "TD", "Tm", "T*", "TL", "Tc", "Tw", "Tz", "Ts", "Tr", "g", "rg", "k",
+    "G", "RG", "K", "cm", "re", "W", "W*", "n", "w", "d", "BMC", "BDC", "EMC",
+}  # fmt: skip
+_LEAST_SIZE, _LEAST_AREA = 4.0, 0.25
 
 Matrix = tuple[float, float, float, float, float, float]
 _UNIT: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -58,6 +65,30 @@ def read_shown_text(document: Document, look: Stream, fonts: Any = None, *, is_l
     if len(page.whites) > 1 and not is_list:
         raise Disguised
     return text
+
+
+def draws_only_text(document: Document, look: Stream) -> bool:
+    """Whether a form draws text in a readable size and nothing else but perhaps a ground and a border.
+
+    Raises:
+        Unreadable: there is no end to it.
+    """
+    try:
+        content = document.decode(look)
+    except Damaged as error:
+        raise Unreadable from error
+    painted = 0
+    for operator, operands in _operations(content):
+        if operator not in _TEXT_OPERATORS:
+            return False
+        painted += operator in _PAINTS
+        size = operands[-1] if operator == "Tf" and operands else None
+        if isinstance(size, int | float) and abs(size) < _LEAST_SIZE:
+            return False
+        numbers = _numbers(operands, 6) if operator in ("Tm", "cm") else None
+        if numbers is not None and abs(numbers[0] * numbers[3] - numbers[1] * numbers[2]) < _LEAST_AREA:
+            return False
+    return painted <= 2
 
 
 def count_shown(document: Document, look: Stream) -> int:
