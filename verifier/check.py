@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from verifier.revocation_source import RevocationSource
 
 
+# The register has answered for an original; opened, it only tells its signatures as well.
+_ORIGINAL_SECONDS = 2.0
+
+
 class Lookup(Protocol):
     """The reading half of the register. Each raises `Unavailable` where the register does not answer."""
 
@@ -131,6 +135,7 @@ def check(
             moment=now,
             password=password,
             in_detail=in_detail,
+            **({"seconds": _ORIGINAL_SECONDS} if known_original else {}),
         )
     except Unavailable as error:
         # An original needs nobody to open it: the register has answered already.

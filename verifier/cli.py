@@ -90,7 +90,8 @@ def read_place() -> Place:
     nargs=-1,
     required=True,
     metavar="FILE|FOLDER|-...",
-    type=click.Path(path_type=Path, allow_dash=True),
+    # As text: the path of an empty name is the folder that one happens to be in.
+    type=click.Path(allow_dash=True),
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line and file.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, one row per file.")
@@ -136,7 +137,7 @@ def read_place() -> Place:
 @click.option("--password", help="The password of encrypted files.")
 @click.option("--lang", type=click.Choice(["id", "en"]), default="id", help="Language of the answer.")
 def verify(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     as_json: bool,
     as_csv: bool,
     html: Path | None,
@@ -189,7 +190,7 @@ class _Output:
 
 
 def _verify(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     output: _Output,
     jobs: int | None,
     trust: tuple[Path, ...],
@@ -331,7 +332,9 @@ def _as_json(reports: Iterable[Report]) -> Iterator[Report]:
     import json
 
     for report in reports:
-        click.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        written = json.dumps(report.to_json(), ensure_ascii=False)
+        # A file name may be no UTF-8; its bytes become escapes of JSON.
+        click.echo(written.encode("utf-8", "backslashreplace").decode())
         yield report
 
 

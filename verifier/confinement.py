@@ -14,7 +14,7 @@ from pathlib import Path
 
 from storage.vocabulary import Misconfigured
 
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 900 << 20
 CPU_SECONDS = 6
 
 # What an interpreter needs to compute, with everything imported and its input already open.

@@ -69,13 +69,14 @@ def write_etsi_report(report: Report) -> bytes:
     details = report.details.signatures if report.details is not None else (None,) * len(report.signatures)
     pairs = list(zip(report.signatures, details, strict=True))
     signers = [pair for pair in pairs if pair[0].kind != "document_timestamp" or _spoils(pair[0])] or pairs
+    told_of = _told_of(report)
     for number, (signature, detail) in enumerate(signers, 1):
-        _signature(root, report, signature, detail, number)
+        _signature(root, report, signature, detail, number, told_of)
     if not signers:
         element = _add(root, "SignatureValidationReport")
         _time_info(element, report, None)
         status = _status(element, "indeterminate", None)
-        _data(_add(status, "AssociatedValidationReportData"), _told(report, None))
+        _data(_add(status, "AssociatedValidationReportData"), _told(report, None, {}))
     objects = report.details.objects if report.details is not None else ()
     if objects:
         listed = _add(root, "SignatureValidationObjects")
@@ -135,6 +136,7 @@ def _signature(
     signature: SignatureReport,
     detail: SignatureDetails | None,
     number: int,
+    told_of: _ToldOf,
 ) -> None:
     element = _add(root, "SignatureValidationReport")
     identifier = detail.identifier if detail is not None else f"S-{number}"
@@ -154,7 +156,7 @@ def _signature(
     if detail is not None:
         _chain(data, detail.chain)
         _cryptography(data, identifier, detail.algorithm)
-    _data(data, _told(report, detail, signature))
+    _data(data, _told(report, detail, told_of, signature))
 
 
 def _identify(
@@ -309,8 +311,24 @@ def _cryptography(data: etree._Element, identifier: str, algorithm: Algorithm | 
         _add(information, "NotAfter", algorithm.weak_since)
 
 
+# The sentence of a finding, and the signatures that it is about, by their identifiers.
+_ToldOf = dict[tuple[str, str], set[str]]
+
+
+def _told_of(report: Report) -> _ToldOf:
+    found: _ToldOf = {}
+    sentences = [_sentence(each, report) for each in report.observations]
+    for each in report.details.signatures if report.details is not None else ():
+        for number in each.findings:
+            found.setdefault(sentences[number], set()).add(each.identifier)
+    return found
+
+
 def _told(
-    report: Report, detail: SignatureDetails | None, signature: SignatureReport | None = None
+    report: Report,
+    detail: SignatureDetails | None,
+    told_of: _ToldOf,
+    signature: SignatureReport | None = None,
 ) -> list[tuple[str, str]]:
     """What has no place of its own in the schema: the verdict, the changes, the sentences of the findings."""
     told = [("file", printable(report.file, 1000)), ("file-sha256", report.sha256)]
@@ -318,13 +336,9 @@ def _told(
     if signature is not None:
         told += [("kind", signature.kind), ("level", signature.level)]
         told += [("changes", signature.changes), ("covers", signature.covers)]
-    own = {report.observations[number] for number in detail.findings} if detail is not None else set()
-    others: set[Observation] = set()
-    for each in report.details.signatures if report.details is not None and detail is not None else ():
-        others.update(report.observations[number] for number in each.findings)
-    hidden = {_sentence(each, report) for each in others - own}
     for finding in report.findings:
-        if (finding.code, finding.message) not in hidden:
+        others = told_of.get((finding.code, finding.message))
+        if others is None or detail is None or detail.identifier in others:
             told.append((f"finding:{finding.severity}:{finding.code}", finding.message))
     return [(name, value) for name, value in told if value]
 

@@ -57,17 +57,20 @@ def inspect_asking(
     moment: datetime,
     password: str | None,
     in_detail: bool = False,
+    seconds: float = _SECONDS,
 ) -> FileAnswer:
     """What the file shows, with the revocation that ``source`` could learn; None asks nobody.
 
-    ``in_detail`` is that of `verifier.by_file.inspect`.
+    ``in_detail`` is that of `verifier.by_file.inspect`; ``seconds`` are for waiting and opening, all in all.
     Whatever an address does, the answer is at least the one that the file gives by itself.
 
     Raises:
         Unavailable: as `Inspector.inspect_now`, for the first time that the file is opened.
     """
     began = monotonic()
-    answer = sandbox.inspect_now(pdf, anchors=anchors, moment=moment, password=password, in_detail=in_detail)
+    answer = sandbox.inspect_now(
+        pdf, anchors=anchors, moment=moment, password=password, in_detail=in_detail, seconds=seconds
+    )
     took = monotonic() - began
     if source is None or not source.kinds(answer.revocation_needs):
         return answer

@@ -16,6 +16,7 @@ from verifier.report import Observation, printable
 _HEAD_BYTES = 8192
 # A ZIP's directory lies at its end; longer ones are not read.
 _TAIL_BYTES = 1 << 20
+_LAST_BYTES = 1 << 16  # the end record with its comment (APPNOTE, 4.3.16)
 _MOST_NAMES = 5
 
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
@@ -56,11 +57,19 @@ def recognise(content: bytes) -> Observation | None:
     if armour := _ARMOUR.match(head):
         inner = armour[1]
         return Observation("INPUT_CERTIFICATE") if b"CERT" in inner else _armoured_cms(head)
-    if b"%PDF-" in head[:1024]:
+    if b"%PDF-" in head[:1024] and not _begins_stored(head, content):
         return None
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip(head, content[-_TAIL_BYTES:])
     return _plain(head)
+
+
+def _begins_stored(head: bytes, content: bytes) -> bool:
+    """Whether a ZIP begins with a PDF that lies in it as it is, and is no PDF with something in front."""
+    if not head.startswith(b"PK\x03\x04") or b"PK\x05\x06" not in content[-_LAST_BYTES:]:
+        return False
+    name, extra = struct.unpack_from("<HH", head, 26)
+    return bool(head.find(b"%PDF-") >= 30 + name + extra)
 
 
 def _plain(head: bytes) -> Observation | None:

@@ -33,9 +33,11 @@ def test_folders_stand_for_their_pdfs(tmp_path: Path) -> None:
     for name in ("z.pdf", "b/A.PDF", "b/deep/c.Pdf", "b/note.txt", "b/deep/x.pdf.bak"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "b" / "circle").symlink_to(tmp_path)
-    found, passed_over = gather([tmp_path, Path("-"), tmp_path / "none.pdf"])
+    found, passed_over = gather([str(tmp_path), "-", str(tmp_path / "none.pdf"), ""])
     names = [item.name.removeprefix(f"{tmp_path}/") for item in found]
-    assert names == ["z.pdf", "b/A.PDF", "b/deep/c.Pdf", "-", "none.pdf"]
+    assert names == ["z.pdf", "b/A.PDF", "b/deep/c.Pdf", "-", "none.pdf", ""]
+    # An empty name is not the folder that one happens to be in.
+    assert [each.code for each in found[-1].problem] == ["FILE_NOT_FOUND"]
     assert passed_over == 2
 
 

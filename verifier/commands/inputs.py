@@ -38,7 +38,7 @@ class NotChecked(Exception):
         self.observations = observations
 
 
-def gather(names: Sequence[Path]) -> tuple[list[Input], int]:
+def gather(names: Sequence[str]) -> tuple[list[Input], int]:
     """The files that ``names`` stand for, in order, and how many other files lie in the folders among them.
 
     A folder stands for every PDF in it and below, whatever the case of its suffix; links to folders in it
@@ -46,10 +46,15 @@ def gather(names: Sequence[Path]) -> tuple[list[Input], int]:
     """
     inputs: list[Input] = []
     passed_over = 0
-    for name in names:
-        if str(name) == STANDARD_INPUT:
+    for given in names:
+        if given == STANDARD_INPUT:
             inputs.append(Input(STANDARD_INPUT, None))
             continue
+        if not given:
+            # As a path it would be the folder that one happens to be in.
+            inputs.append(Input("", None, (Observation("FILE_NOT_FOUND"),)))
+            continue
+        name = Path(given)
         try:
             is_folder = name.is_dir()
         except (OSError, ValueError):

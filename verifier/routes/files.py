@@ -104,7 +104,8 @@ def files_router(parts: PublicParts, site: Site) -> APIRouter:
         headers = {"Content-Language": lang}
         if report is None:
             return _answered(answer, JSONResponse(answer.to_json(), headers=headers))
-        return _answered(answer, Response(write_etsi_report(answer), media_type=MEDIA_TYPE, headers=headers))
+        written = await asyncio.get_running_loop().run_in_executor(threads, write_etsi_report, answer)
+        return _answered(answer, Response(written, media_type=MEDIA_TYPE, headers=headers))
 
     @router.get("/api/v1/verify/{sha256}", summary="Ask by a file's SHA-256", responses=HASH_RESPONSES)
     async def hash_as_json(request: Request, sha256: str) -> Response:
