@@ -190,6 +190,21 @@ def test_a_full_sandbox_is_our_fault(issued: bytes, lookup: MemoryLookup) -> Non
     assert codes(report) == {"SANDBOX_BUSY"}
 
 
+@pytest.mark.parametrize(("end", "most"), [(b"", 2.0), (b" ", 9.0)])
+def test_waiting_counts_among_the_ten_seconds_and_an_original_waits_less(
+    issued: bytes, lookup: MemoryLookup, end: bytes, most: float
+) -> None:
+    given: list[float] = []
+
+    class Full:
+        def inspect_now(self, *_: object, seconds: float, **__: object) -> None:
+            given.append(seconds)
+            raise SandboxBusy("full")
+
+    check(issued + end, lookup=lookup, anchors=[], sandbox=Full(), now=NOW)
+    assert given == [most]
+
+
 # Scans
 
 

@@ -24,6 +24,7 @@ def what(content: bytes) -> tuple[str, dict[str, str]] | None:
     [
         (zip_of("a/izin.pdf", "b.PDF", "c.txt"), "INPUT_ZIP", "a/izin.pdf, b.PDF"),
         (zip_of(*(f"{n}.pdf" for n in range(900))), "INPUT_ZIP", "0.pdf, 1.pdf, 2.pdf, 3.pdf, 4.pdf (+895)"),
+        (zip_of("b.txt", stored_first=("izin.pdf", b"%PDF-1.7 ...")), "INPUT_ZIP", "izin.pdf"),
         (zip_of("c.txt"), "INPUT_ZIP_WITHOUT_PDF", None),
         (zip_of(), "INPUT_ZIP_WITHOUT_PDF", None),
         (zip_of("[Content_Types].xml", "word/document.xml", "word/a.pdf"), "INPUT_OFFICE", "Word"),

@@ -180,3 +180,13 @@ def test_a_locked_file_asks_for_its_password(folder: Path) -> None:
     assert with_password.returncode == 0, with_password.stdout
     assert "rahasia" not in with_password.stdout
     assert run(folder, "open.pdf").returncode == 0
+
+
+def test_an_empty_name_is_no_folder_and_any_name_is_json(folder: Path) -> None:
+    empty = run(folder, "")
+    assert (empty.returncode, "FILE_NOT_FOUND" in empty.stdout) == (2, True)
+    name = os.fsdecode(b"izin-\xff.pdf")
+    (folder / name).write_bytes((folder / "good.pdf").read_bytes())
+    told = run(folder, "--json", name)
+    assert told.returncode == 0
+    assert os.fsencode(json.loads(told.stdout)["file"]) == b"izin-\xff.pdf"
