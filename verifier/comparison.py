@@ -13,6 +13,29 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from verifier.appearances import writes_or_depicts
+from verifier.change_rules import (
+    ABOUT,
+    CATALOG_FREE,
+    DEFAULTS,
+    DRAWN_KINDS,
+    FIELD_FREE,
+    FIELD_TEXTS,
+    HIDDEN_FLAGS,
+    INHERITED,
+    MARK_KINDS,
+    NO_VIEW,
+    NOTE_FREE,
+    NOTE_KINDS,
+    PAGE_FREE,
+    PLAIN_FONT,
+    PRINT,
+    PUSH_BUTTON,
+    READ_ONLY,
+    RUNNING,
+    WHEN_FILLED,
+    WHEN_SIGNED,
+    WINDOW,
+)
 from verifier.field_looks import contradicts, looks_of, shows_all_of, shows_only_marks
 from verifier.font_codes import text_of_value
 from verifier.form_fields import FormNode, read_form
@@ -29,59 +52,10 @@ from verifier.xfa import keeps_data, xfa_data
 Weight = Literal["permitted", "undetermined", "forbidden"]
 _ORDER = ("permitted", "undetermined", "forbidden")
 
-# Hidden, no view (ISO 32000-2, table 167). "Invisible" hides only what no program knows how to draw.
-_HIDDEN_FLAGS = 2 | 32
-_PRINT, _NO_VIEW = 4, 32
-_READ_ONLY = 1
-_PUSH_BUTTON = 1 << 16
 _FULL_PAGE = 0.25
 _DEEPEST = 32  # fields
-
-# What tells about the file and shows nothing.
-_ABOUT = frozenset({"Metadata", "PieceInfo", "LastModified", "Version", "Extensions", "MarkInfo"})
-_CATALOG_FREE = _ABOUT | {"DSS"}
-_PAGE_FREE = _ABOUT | {"Tabs", "StructParents"}
-_FIELD_FREE = frozenset({"M", "StructParent", "NM"})
-_WHEN_SIGNED = frozenset(
-    {
-        "AP", "AS", "F", "Ff", "MK", "DA", "Lock", "SV", "P", "H", "TU", "Type", "Rect", "Subtype", "BS",
-        "Border", "DR", "Q", "TM", "Contents",
-    }
-)  # fmt: skip
-_WHEN_FILLED = frozenset({"V", "AP", "AS", "I", "TI", "DA", "DS", "RV", "DV", "MK"})
-# Names of fields, which some programs write in another encoding.
-_FIELD_TEXTS = frozenset({"T", "TU", "TM"})
-# What stands for these where they are missing (tables 31, 226, 228).
-_DEFAULTS: dict[str, Any] = {"Ff": 0, "Q": 0, "MK": {}, "Rotate": 0}
-# A font that programs bring themselves.
-_PLAIN_FONT = frozenset({"Type", "Subtype", "BaseFont", "Name"})
-_INHERITED = ("Resources", "MediaBox", "CropBox", "Rotate")
-# Where a window with a note opens; it has no look of its own.
-_WINDOW = frozenset({"Rect", "Open", "F", "M"})
-_NOTE_KINDS = frozenset({"Text", "Popup", "Highlight", "Underline", "Squiggly", "StrikeOut"})
-_MARK_KINDS = frozenset({"Highlight", "Underline", "Squiggly", "StrikeOut"})
 _MOST_MARKS = 3000  # quadrilaterals
 _LARGEST_ICON = 40.0  # points
-# What a reader may take for a part of the page, where it stands among what was signed.
-_DRAWN_KINDS = frozenset(
-    {
-        "FreeText",
-        "Stamp",
-        "Line",
-        "Square",
-        "Circle",
-        "Polygon",
-        "PolyLine",
-        "Ink",
-        "Caret",
-        "FileAttachment",
-        "Link",
-    }
-)
-_NOTE_FREE = frozenset(
-    {"M", "Contents", "Popup", "T", "RC", "Subj", "NM", "State", "StateModel", "IRT", "RT"}
-)
-_RUNNING = frozenset({"A", "AA"})
 _UNSHOWN = frozenset({"structure", "number_tree"})
 
 
@@ -262,7 +236,7 @@ class Comparison:
         elif kind == "number_tree":
             self._structure_trees(number)
         elif kind == "pages":
-            if not both_dicts(before, after) or any(self._like.keys(before, after, _ABOUT)):
+            if not both_dicts(before, after) or any(self._like.keys(before, after, ABOUT)):
                 self._forbid("CHANGE_PAGES")
         elif kind == "xfa" and number in self._old.once(xfa_data) & self._new.once(xfa_data):
             self._form_data(before, after)
@@ -280,7 +254,7 @@ class Comparison:
             self._forbid("CHANGE_CATALOG", what="Encrypt")
 
     def _catalog(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for key in self._like.keys(before, after, _CATALOG_FREE):
+        for key in self._like.keys(before, after, CATALOG_FREE):
             if key == "AcroForm" and isinstance(form := self._new.resolve(after.get(key)), dict):
                 old = self._old.resolve(before.get(key))
                 self._form(old if isinstance(old, dict) else {}, form)
@@ -363,7 +337,7 @@ class Comparison:
             self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(node))
         for widget in self._widgets(node):
             if (
-                _RUNNING & widget.keys()
+                RUNNING & widget.keys()
                 or self._new.get(widget, "Subtype") not in (None, "Widget")
                 or (self._places(widget, name) and _is_printed_only(widget))
                 or (not signed and writes_or_depicts(self._new, widget))
@@ -403,7 +377,7 @@ class Comparison:
             return
         known = old or new
         assert known is not None  # noqa: S101 - one of the two
-        keys = set(self._like.keys(before, after, _FIELD_FREE))
+        keys = set(self._like.keys(before, after, FIELD_FREE))
         if "Kids" in keys and old is not None and old.signed:
             self._forbid("CHANGE_FIELD", name=name, page=page)  # it has the widgets that it was signed with
         if "Kids" in keys:
@@ -414,7 +388,7 @@ class Comparison:
         if "P" in keys and "P" not in before:
             keys.discard("P")
         keys -= {key for key in keys if self._means_the_same(key, before, after)}
-        if "Ff" in keys and (_integer(before.get("Ff")) ^ _integer(after.get("Ff"))) == _READ_ONLY:
+        if "Ff" in keys and (_integer(before.get("Ff")) ^ _integer(after.get("Ff"))) == READ_ONLY:
             keys.discard("Ff")
         if not keys:
             return
@@ -432,12 +406,12 @@ class Comparison:
         if "AA" not in after:
             keys.discard("AA")  # what would have run when it was signed
         if self._new.resolve(after.get("Subtype")) != "Widget":
-            keys |= {"Subtype"} & after.keys() - _WHEN_SIGNED
+            keys |= {"Subtype"} & after.keys() - WHEN_SIGNED
         if (
             not fresh
-            or keys - _WHEN_SIGNED - {"V"}
+            or keys - WHEN_SIGNED - {"V"}
             or self._is_older_signature(new.value if new is not None else None)
-            or _flags(after) & _HIDDEN_FLAGS & ~_flags(before)
+            or _flags(after) & HIDDEN_FLAGS & ~_flags(before)
         ):
             self._forbid("CHANGE_FIELD", name=known.name, page=page)
             return
@@ -463,7 +437,7 @@ class Comparison:
         self, number: int, known: FormNode, before: dict[str, Any], after: dict[str, Any], keys: set[str]
     ) -> None:
         page = self._page_of(number)
-        if keys - _WHEN_FILLED:
+        if keys - WHEN_FILLED:
             self._forbid("CHANGE_FIELD", name=known.name, page=page)
             return
         self.shows = True
@@ -499,13 +473,13 @@ class Comparison:
 
     def _means_the_same(self, key: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Whether a name is the same in another encoding, or what is missing is what stands for it."""
-        if key not in _FIELD_TEXTS and key not in _DEFAULTS:
+        if key not in FIELD_TEXTS and key not in DEFAULTS:
             return False
         old, new = self._old.resolve_all(before.get(key)), self._new.resolve_all(after.get(key))
-        if key in _FIELD_TEXTS and isinstance(old, bytes) and isinstance(new, bytes):
+        if key in FIELD_TEXTS and isinstance(old, bytes) and isinstance(new, bytes):
             return text_of_value(old) == text_of_value(new)
-        default = _DEFAULTS.get(key)
-        return key in _DEFAULTS and equal(default if old is None else old, default if new is None else new)
+        default = DEFAULTS.get(key)
+        return key in DEFAULTS and equal(default if old is None else old, default if new is None else new)
 
     def _has_known_fonts(self, widget: dict[str, Any]) -> bool:
         """Whether a look is written in fonts that were signed, or that every program has itself.
@@ -518,7 +492,7 @@ class Comparison:
             for font in fonts.values() if isinstance(fonts, dict) else ():
                 plain = self._new.resolve_all(font) if not isinstance(font, Reference) else None
                 was_there = isinstance(font, Reference) and self._old.entries.get(font.number) is not None
-                if not was_there and not (isinstance(plain, dict) and not plain.keys() - _PLAIN_FONT):
+                if not was_there and not (isinstance(plain, dict) and not plain.keys() - PLAIN_FONT):
                     return False
         return True
 
@@ -529,7 +503,7 @@ class Comparison:
         """
         pages = Drawings(self._old, self._new)
         for widget in self._widgets(node):
-            for box in () if _flags(widget) & _HIDDEN_FLAGS else self._places(widget, name):
+            for box in () if _flags(widget) & HIDDEN_FLAGS else self._places(widget, name):
                 try:
                     if pages.differs(box) and not (
                         value is not None
@@ -542,7 +516,7 @@ class Comparison:
                     self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)
 
     def _page(self, number: int, before: dict[str, Any], after: dict[str, Any]) -> None:
-        for key in self._like.keys(before, after, _PAGE_FREE):
+        for key in self._like.keys(before, after, PAGE_FREE):
             if key == "Annots":
                 old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
                 self._annotations(number, old or [], new or [])
@@ -551,7 +525,7 @@ class Comparison:
 
     def _page_has_the_same(self, key: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Whether a key of a page says what was inherited, what stands for it, or the same as an array."""
-        if key in _INHERITED:
+        if key in INHERITED:
             old, new = _inherited(self._old, before, key), _inherited(self._new, after, key)
             if key == "CropBox":
                 old = _inherited(self._old, before, "MediaBox") if old is None else old
@@ -599,27 +573,27 @@ class Comparison:
         if self._locks.permission not in (None, 3) or not isinstance(value, Reference):
             return False
         kind = self._old.get(value, "Subtype")
-        return self._signed.entries.get(value.number) is None and kind in _NOTE_KINDS | _DRAWN_KINDS
+        return self._signed.entries.get(value.number) is None and kind in NOTE_KINDS | DRAWN_KINDS
 
     def _added_annotation(self, node: Any, page: str) -> None:
         self.shows = True
         kind = self._new.get(node, "Subtype") if isinstance(node, dict) else None
         allowed = self._locks.permission in (None, 3)
-        known = kind in _NOTE_KINDS or kind in _DRAWN_KINDS
+        known = kind in NOTE_KINDS or kind in DRAWN_KINDS
         if (
             not isinstance(node, dict)
             or not known
             or not allowed
-            or _RUNNING & node.keys()
+            or RUNNING & node.keys()
             or _is_printed_only(node)
         ):
             self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind=kind or "?")
             return
         if kind != "Popup" or "AP" in node:
             self._check_cover(node, str(kind), page=page)
-        if kind in _DRAWN_KINDS or writes_or_depicts(self._new, node) or self._is_large(node, str(kind)):
+        if kind in DRAWN_KINDS or writes_or_depicts(self._new, node) or self._is_large(node, str(kind)):
             self._check_apart(node, str(kind), page)
-        elif kind in _MARK_KINDS:
+        elif kind in MARK_KINDS:
             self._check_marks(node, str(kind), page)
         self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
 
@@ -632,8 +606,8 @@ class Comparison:
             return
         keys = set(self._like.keys(before, after, frozenset()))
         if kind == "Popup" and "AP" not in after:
-            keys -= _WINDOW
-        if self._locks.permission in (None, 3) and kind in _NOTE_KINDS and not keys - _NOTE_FREE:
+            keys -= WINDOW
+        if self._locks.permission in (None, 3) and kind in NOTE_KINDS and not keys - NOTE_FREE:
             self.outcome.add("permitted", "ANNOTATED", field=self._name, page=page)
             return
         self._forbid("CHANGE_ANNOTATION", page=page, kind=kind or "?")
@@ -685,7 +659,7 @@ class Comparison:
         empty: bool = False,
         page: str | None = None,
     ) -> None:
-        if _flags(widget) & _HIDDEN_FLAGS:
+        if _flags(widget) & HIDDEN_FLAGS:
             return
         for box in self._places(widget, name):
             self.shows = True
@@ -700,7 +674,7 @@ class Comparison:
 
     def _check_apart(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """What is drawn beside signed words reads as one of them: a digit more, a "not" in between."""
-        if not _flags(annotation) & _HIDDEN_FLAGS:
+        if not _flags(annotation) & HIDDEN_FLAGS:
             boxes = self._places(annotation, kind)
             self.drawn.extend(Drawn(box, kind, page, joins=True) for box in boxes)
 
@@ -714,7 +688,7 @@ class Comparison:
     def _check_marks(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """A marker or a line may lie on signed words, and may be nothing else."""
         boxes = self._places(annotation, kind)
-        if not boxes or _flags(annotation) & _HIDDEN_FLAGS:
+        if not boxes or _flags(annotation) & HIDDEN_FLAGS:
             return
         quads = _quads(self._new.resolve_all(annotation.get("QuadPoints")))
         self._marks += len(quads)
@@ -737,7 +711,7 @@ class Comparison:
             if not isinstance(node, dict):
                 break
             if (flags := self._new.resolve(node.get("Ff"))) is not None:
-                return bool(_integer(flags) & _PUSH_BUTTON)
+                return bool(_integer(flags) & PUSH_BUTTON)
             node = self._new.resolve(node.get("Parent"))
         return False
 
@@ -800,7 +774,7 @@ def _flags(node: dict[str, Any]) -> int:
 
 def _is_printed_only(node: dict[str, Any]) -> bool:
     """Whether paper shows what no screen does, so that nobody looks at it in time."""
-    return _flags(node) & (_PRINT | _HIDDEN_FLAGS) == _PRINT | _NO_VIEW and "AP" in node
+    return _flags(node) & (PRINT | HIDDEN_FLAGS) == PRINT | NO_VIEW and "AP" in node
 
 
 def _widgets_on_pages(document: Document) -> frozenset[int]:
