@@ -39,6 +39,8 @@ def _writes(document: Document, look: Any, depth: int) -> bool:
         return True
     if _WRITES.search(content):
         return True
+    if document.get(look, "Resources", "Pattern") or document.get(look, "Resources", "Shading"):
+        return True  # which may hold words
     inner = document.get(look, "Resources", "XObject")
     if not isinstance(inner, dict):
         return False

@@ -1,12 +1,14 @@
-"""What may change after signing, as lists of keys, kinds and flags (ISO 32000-2, tables 29, 31, 166 to 168, 226 to 234)."""
+"""What may change after signing, as lists of keys, kinds and flags (ISO 32000-2, 7.7.2, 12.5, 12.7)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Hidden, no view (ISO 32000-2, table 167). "Invisible" hides only what no program knows how to draw.
-HIDDEN_FLAGS = 2 | 32
-PRINT, NO_VIEW = 4, 32
+# ISO 32000-2, table 167. "Invisible" hides only what no program knows how to draw, and some programs show a
+# field in spite of "no view".
+HIDDEN, PRINT, NO_VIEW = 2, 4, 32
+HIDDEN_FLAGS = HIDDEN | NO_VIEW
+MOST_FLAGS = 1023
 READ_ONLY = 1
 PUSH_BUTTON = 1 << 16
 

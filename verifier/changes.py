@@ -69,7 +69,7 @@ def judge_aftermath(
     if misleading:
         return Aftermath("whole_revision", "forbidden", misleading)
     if any(
-        section.is_irregular or "Root" not in section.trailer or _shows_two_documents(section, document)
+        section.is_irregular or _lacks(section, document) or _shows_two_documents(section, document)
         for section in _later_sections(document, now)
     ):
         return Aftermath(
@@ -93,6 +93,23 @@ def judge_aftermath(
     return Aftermath("whole_revision", outcome.weight, tuple(outcome.findings), undrawn)
 
 
+def _hide_together(drawn: Sequence[Drawn], pages: Drawings, name: str, outcome: Outcome) -> None:
+    """Whether many additions hide a letter, each of them a dot of it."""
+    for page in {each.box.page for each in drawn}:
+        found = [each for each in drawn if each.box.page == page and not (each.was_there or each.on_line)]
+        if len({each.box for each in found}) < 2:
+            continue
+        try:
+            if pages.hide_together([each.box for each in found]):
+                first = found[0]
+                outcome.add(
+                    "forbidden", "CONTENT_COVERED", field=name, name=first.name, page=first.page,
+                    box=first.box.told,
+                )  # fmt: skip
+        except CannotDraw:
+            outcome.add("undetermined", "PAGE_NOT_DRAWN", field=name, page=found[0].page)
+
+
 def _judge_drawn(drawn: Sequence[Drawn], pages: Drawings, name: str, outcome: Outcome) -> None:
     """Whether what came to lie on the pages hides something, or reads as part of it, as shown now."""
     for each in drawn:
@@ -103,6 +120,7 @@ def _judge_drawn(drawn: Sequence[Drawn], pages: Drawings, name: str, outcome: Ou
             continue
         if found is not None:
             outcome.add("forbidden", found[0], field=name, **found[1])
+    _hide_together(drawn, pages, name, outcome)
 
 
 def was_signature_removed(now: Document, ends: Sequence[int], claimed: Sequence[int]) -> bool:
@@ -193,6 +211,16 @@ def _states(then: Document, now: Document) -> list[Document]:
         except Damaged:
             continue  # no revision of its own: the next one that is complete is compared
     return [*states, now]
+
+
+def _lacks(section: Section, then: Document) -> bool:
+    """Whether a later trailer leaves out what programs take from the newest one alone."""
+    needed = {"Root", "Encrypt", "ID"} if then.encrypted else {"Root"}
+    identifiers = [document.get("ID") for document in (then.trailer, section.trailer)]
+    first = [each[0] if isinstance(each, list) and each else None for each in map(then.resolve, identifiers)]
+    return bool(needed & then.trailer.keys() - section.trailer.keys()) or (
+        then.encrypted and first[0] is not None and first[0] != first[1]
+    )
 
 
 def _shows_two_documents(section: Section, then: Document) -> bool:

@@ -20,9 +20,11 @@ from verifier.change_rules import (
     DRAWN_KINDS,
     FIELD_FREE,
     FIELD_TEXTS,
+    HIDDEN,
     HIDDEN_FLAGS,
     INHERITED,
     MARK_KINDS,
+    MOST_FLAGS,
     NO_VIEW,
     NOTE_FREE,
     NOTE_KINDS,
@@ -36,7 +38,7 @@ from verifier.change_rules import (
     WHEN_SIGNED,
     WINDOW,
 )
-from verifier.field_looks import contradicts, looks_of, shows_all_of, shows_only_marks
+from verifier.field_looks import contradicts, inherited, looks_of, shows_all_of, shows_only_marks
 from verifier.font_codes import text_of_value
 from verifier.form_fields import FormNode, read_form
 from verifier.likeness import Likeness, both_dicts, both_lists, default_resources, equal
@@ -44,8 +46,9 @@ from verifier.overlap import Box, CannotDraw, Drawings, Drawn
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Reference, Stream, TooMuch
 from verifier.places import Unplaced, pages_of, places
+from verifier.plain_looks import draws_alike, draws_nothing
 from verifier.report import Observation
-from verifier.roles import Role, extend_roles, map_roles
+from verifier.roles import Role, extend_roles, map_roles, on_pages
 from verifier.signature_fields import Locks, find_signatures, terminal_fields, text
 from verifier.xfa import keeps_data, xfa_data
 
@@ -54,6 +57,8 @@ _ORDER = ("permitted", "undetermined", "forbidden")
 
 _FULL_PAGE = 0.25
 _DEEPEST = 32  # fields
+_MOST_WIDGETS = 1000  # of one field
+_SMALLEST_MARK = (3.0, 4.0)  # points, wide and high: less than a letter
 _MOST_MARKS = 3000  # quadrilaterals
 _LARGEST_ICON = 40.0  # points
 _UNSHOWN = frozenset({"structure", "number_tree"})
@@ -288,7 +293,7 @@ class Comparison:
                 or (new is None and self._vouched)
                 or self._like.adds_names(default_resources(old), new, 1)
             )
-        return key == "NeedAppearances" and not new
+        return key == "NeedAppearances" and not new and not self._new.once(_shows_stale_looks)
 
     def _field_list(self, before: Any, after: Any) -> None:
         if not isinstance(before, list) or not isinstance(after, list):
@@ -297,11 +302,7 @@ class Comparison:
         added, gone = self._like.kept(before, after)
         for each in gone:
             # Some producers list only the field that they sign: the other can still be seen and judged.
-            if (
-                self._vouched
-                and isinstance(each, Reference)
-                and each.number in self._new.once(_widgets_on_pages)
-            ):
+            if self._vouched and isinstance(each, Reference) and each.number in self._new.once(on_pages):
                 self.shows = True
                 self.outcome.add("permitted", "FIELD_UNLISTED", field=self._name)
             else:
@@ -333,6 +334,9 @@ class Comparison:
         if self._locks.permission == 1 and not (signed and self._is_time_stamp(node)):
             self._forbid("CHANGE_AFTER_CERTIFICATION", name=name)
             return
+        if not name and any(self._places(each, "Sig") for each in self._widgets(node)):
+            # Some programs show no field without a name.
+            self._forbid("CHANGE_FIELD_ADDED", name="?", page=self._page_of_widget(node))
         if signed and self._is_older_signature(node.get("V")):
             self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(node))
         for widget in self._widgets(node):
@@ -340,7 +344,7 @@ class Comparison:
                 RUNNING & widget.keys()
                 or self._new.get(widget, "Subtype") not in (None, "Widget")
                 or (self._places(widget, name) and _is_printed_only(widget))
-                or (not signed and writes_or_depicts(self._new, widget))
+                or not (signed or draws_nothing(self._new, widget))
                 or ("Kids" in widget and "Rect" in widget)  # some programs draw it, some look below
                 or self._has_another_look(widget)
             ):
@@ -378,7 +382,7 @@ class Comparison:
         known = old or new
         assert known is not None  # noqa: S101 - one of the two
         keys = set(self._like.keys(before, after, FIELD_FREE))
-        if "Kids" in keys and old is not None and old.signed:
+        if "Kids" in keys and ((old is not None and old.signed) or "Rect" in before):
             self._forbid("CHANGE_FIELD", name=name, page=page)  # it has the widgets that it was signed with
         if "Kids" in keys:
             keys.discard("Kids")
@@ -441,7 +445,12 @@ class Comparison:
             self._forbid("CHANGE_FIELD", name=known.name, page=page)
             return
         self.shows = True
-        if self._locks.permission == 1 or self._locks.forbids(known.name):
+        below = any(name.startswith(known.name + ".") for name in self._locks.names)
+        if (
+            self._locks.permission == 1
+            or self._locks.forbids(known.name)
+            or (below and not self._locks.every)
+        ):
             self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
             return
         if known.kind == "Btn" and self._is_push_button(after):
@@ -458,7 +467,7 @@ class Comparison:
             return
         self._fill(number, after)
         for widget in self._widgets(after):
-            self._check_cover(widget, known.name, was_there=True)
+            self._check_cover(widget, known.name, was_there=True, states=known.kind == "Btn")
             value = new.value if new is not None else after.get("V")
             if (known.kind in ("Tx", "Ch") and contradicts(self._new, after, widget, value)) or (
                 known.kind == "Btn" and not shows_only_marks(self._old, before, self._new, widget)
@@ -501,9 +510,12 @@ class Comparison:
 
         Where it can be read and shows the ``value`` of a text field, it may show it a little otherwise.
         """
-        pages = Drawings(self._old, self._new)
+        # Since it was signed: of many small steps none may be seen.
+        pages = Drawings(self._signed, self._new)
         for widget in self._widgets(node):
-            for box in () if _flags(widget) & HIDDEN_FLAGS else self._places(widget, name):
+            if not draws_alike(self._new, widget, states=True):
+                self.outcome.add("undetermined", "CHANGES_UNDETERMINED", field=self._name)
+            for box in () if _flags(widget) & HIDDEN else self._places(widget, name):
                 try:
                     if pages.differs(box) and not (
                         value is not None
@@ -554,11 +566,11 @@ class Comparison:
             number = each.number if isinstance(each, Reference) else -1
             known = self._new_fields.get(number)
             if known is not None and known.kind == "Sig":
-                if number not in self._old_fields:
+                if number not in self._old_fields or not known.signed:
                     self._look_of_signature(
                         node if isinstance(node, dict) else {}, known.name, signed=known.signed
                     )
-                elif number in self._old.once(_widgets_on_pages):
+                elif number in self._old.once(on_pages):
                     self._forbid("CHANGE_ANNOTATION_ADDED", page=page, kind="Widget")  # on one page more
                 elif isinstance(node, dict):
                     self._check_cover(node, known.name, on_line=True)
@@ -657,11 +669,18 @@ class Comparison:
         was_there: bool = False,
         on_line: bool = False,
         empty: bool = False,
+        states: bool = False,
         page: str | None = None,
     ) -> None:
-        if _flags(widget) & HIDDEN_FLAGS:
+        flags = widget.get("F", 0)
+        if type(flags) is not int or not 0 <= flags <= MOST_FLAGS:
+            self._forbid("CHANGE_ANNOTATION_ADDED", page=page or self._page_of_widget(widget), kind=name)
+        elif flags & HIDDEN:
             return
-        for box in self._places(widget, name):
+        boxes = self._places(widget, name)
+        if boxes and not draws_alike(self._new, widget, states=states):
+            self.outcome.add("undetermined", "CHANGES_UNDETERMINED", field=self._name)
+        for box in boxes:
             self.shows = True
             told = page or str(box.page + 1)
             if not empty:
@@ -674,7 +693,7 @@ class Comparison:
 
     def _check_apart(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """What is drawn beside signed words reads as one of them: a digit more, a "not" in between."""
-        if not _flags(annotation) & HIDDEN_FLAGS:
+        if not _flags(annotation) & HIDDEN:
             boxes = self._places(annotation, kind)
             self.drawn.extend(Drawn(box, kind, page, joins=True) for box in boxes)
 
@@ -688,15 +707,19 @@ class Comparison:
     def _check_marks(self, annotation: dict[str, Any], kind: str, page: str) -> None:
         """A marker or a line may lie on signed words, and may be nothing else."""
         boxes = self._places(annotation, kind)
-        if not boxes or _flags(annotation) & HIDDEN_FLAGS:
+        if not boxes or _flags(annotation) & HIDDEN:
             return
         quads = _quads(self._new.resolve_all(annotation.get("QuadPoints")))
         self._marks += len(quads)
         if self._marks > _MOST_MARKS:
             raise TooMuch("more marks than anybody makes")
         for box in boxes:
-            whole = (box.x0, box.y1, box.x1, box.y1, box.x0, box.y0, box.x1, box.y0)
-            self.drawn.append(Drawn(box, kind, page, quads=quads or (whole,), wavy=kind == "Squiggly"))
+            marked = quads or ((box.x0, box.y1, box.x1, box.y1, box.x0, box.y0, box.x1, box.y0),)
+            for quad in marked:
+                wide, high = max(quad[::2]) - min(quad[::2]), max(quad[1::2]) - min(quad[1::2])
+                if min(wide, high) < _SMALLEST_MARK[0] or max(wide, high) < _SMALLEST_MARK[1]:
+                    self._forbid("CONTENT_JOINED", kind=kind, page=page)
+            self.drawn.append(Drawn(box, kind, page, quads=marked, wavy=kind == "Squiggly"))
 
     def _places(self, annotation: dict[str, Any], name: str) -> tuple[Box, ...]:
         """Where it draws; forbidden where nobody can tell."""
@@ -727,11 +750,20 @@ class Comparison:
         return 1.0
 
     def _widgets(self, node: dict[str, Any]) -> list[dict[str, Any]]:
-        """The field's own widget, and those below it: some programs draw both."""
-        kids = self._new.resolve(node.get("Kids"))
-        below = kids[:1000] if isinstance(kids, list) else []
-        found = [kid for each in below if isinstance(kid := self._new.resolve(each), dict)]
-        return [*found, node] if "Rect" in node else found
+        """The field's own widget, and all below it: some programs draw both."""
+        found: list[dict[str, Any]] = []
+        waiting, met = [(node, 0)], 0
+        while waiting and met < _MOST_WIDGETS:
+            each, depth = waiting.pop()
+            met += 1
+            if "Rect" in each:
+                found.append(each)
+            kids = self._new.resolve(each.get("Kids")) if depth < _DEEPEST else None
+            below = (
+                self._new.resolve(kid) for kid in (kids[:_MOST_WIDGETS] if isinstance(kids, list) else ())
+            )
+            waiting += [(kid, depth + 1) for kid in below if isinstance(kid, dict)]
+        return found
 
     def _page_of_widget(self, node: Any) -> str:
         shown_on = pages_of(self._new, node) if isinstance(node, dict) else ()
@@ -774,24 +806,31 @@ def _flags(node: dict[str, Any]) -> int:
 
 def _is_printed_only(node: dict[str, Any]) -> bool:
     """Whether paper shows what no screen does, so that nobody looks at it in time."""
-    return _flags(node) & (PRINT | HIDDEN_FLAGS) == PRINT | NO_VIEW and "AP" in node
-
-
-def _widgets_on_pages(document: Document) -> frozenset[int]:
-    """The numbers of everything that the pages list as annotations."""
-    listed = (document.resolve(page.get("Annots")) for _, page in document.pages())
-    return frozenset(
-        each.number
-        for annotations in listed
-        for each in (annotations if isinstance(annotations, list) else ())
-        if isinstance(each, Reference)
-    )
+    return _flags(node) & (PRINT | HIDDEN_FLAGS) == PRINT | NO_VIEW
 
 
 def _is_drawn_by_programs(document: Document) -> bool:
     """Whether programs draw fields as the form says, because there are no looks or they count for nothing."""
     form = document.get(document.catalog, "AcroForm")
     return bool(document.get(form, "NeedAppearances")) or any(
-        kind in ("Tx", "Ch") and "V" in field and "AP" not in field and "Kids" not in field
-        for _, _, field, kind in terminal_fields(document)
+        "AP" not in widget and inherited(document, widget, field, "V") is not None
+        for field, widget in _text_widgets(document)
     )
+
+
+def _shows_stale_looks(document: Document) -> bool:
+    """Whether a text or choice field has a look that contradicts its value, drawn anew before."""
+    return any(
+        contradicts(document, field, widget, inherited(document, widget, field, "V"))
+        for field, widget in _text_widgets(document)
+    )
+
+
+def _text_widgets(document: Document) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each text and choice field with each of its widgets."""
+    for _, _, found, kind in terminal_fields(document):
+        if kind in ("Tx", "Ch"):
+            kids = document.resolve(found.get("Kids"))
+            below = (document.resolve(each) for each in (kids if isinstance(kids, list) else ()))
+            widgets = [each for each in below if isinstance(each, dict)]
+            yield from ((found, widget) for widget in widgets or [found])

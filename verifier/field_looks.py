@@ -37,14 +37,14 @@ def contradicts(document: Document, field: dict[str, Any], widget: dict[str, Any
     """
     if document.get(document.catalog, "AcroForm", "NeedAppearances") is True:
         return False  # programs draw it anew
-    flags = _inherited(document, widget, field, "Ff") or 0
+    flags = inherited(document, widget, field, "Ff") or 0
     if not isinstance(flags, int) or flags & _PASSWORD or _is_formatted(document, widget, field):
         return False
-    kind = _inherited(document, widget, field, "FT")
+    kind = inherited(document, widget, field, "FT")
     values = _values(document, value)
     if values is None:
         return False
-    options = _options(document, _inherited(document, widget, field, "Opt")) if kind == "Ch" else []
+    options = _options(document, inherited(document, widget, field, "Opt")) if kind == "Ch" else []
     is_list = kind == "Ch" and not flags & _COMBO
     allowed = _shown_values(values, options, is_list=is_list)
     fonts = document.get(document.catalog, "AcroForm", "DR", "Font")
@@ -66,7 +66,7 @@ def shows_all_of(document: Document, field: dict[str, Any], widget: dict[str, An
     looks = looks_of(document, widget)
     if not values or not any(values) or not looks:
         return False
-    options = dict(_options(document, _inherited(document, widget, field, "Opt")))
+    options = dict(_options(document, inherited(document, widget, field, "Opt")))
     wanted = {_plain("".join(values)), _plain("".join(options.get(each, each) for each in values))}
     fonts = document.get(document.catalog, "AcroForm", "DR", "Font")
     try:
@@ -78,7 +78,8 @@ def shows_all_of(document: Document, field: dict[str, Any], widget: dict[str, An
         return False
 
 
-def _inherited(document: Document, widget: dict[str, Any], field: dict[str, Any], key: str) -> Any:
+def inherited(document: Document, widget: dict[str, Any], field: dict[str, Any], key: str) -> Any:
+    """What a widget or its field says under a key, or the nearest node above that does."""
     for node in (widget, field):
         above: Any = node
         for _ in range(_DEEPEST):
@@ -92,7 +93,7 @@ def _inherited(document: Document, widget: dict[str, Any], field: dict[str, Any]
 
 def _is_formatted(document: Document, widget: dict[str, Any], field: dict[str, Any]) -> bool:
     """Whether a script of the form decides how the value is written; one that is added is a change."""
-    actions = _inherited(document, widget, field, "AA")
+    actions = inherited(document, widget, field, "AA")
     return isinstance(actions, dict) and "F" in actions
 
 

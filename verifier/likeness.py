@@ -18,8 +18,13 @@ _MOST_TREE_NODES = 500_000
 _PACKING = frozenset({"Length", "Filter", "DecodeParms", "DL"})
 # Default appearances name fonts and colours; drawings lie beside them without use (ISO 32000-2, 12.7.4.3).
 _NOT_IN_DEFAULTS = frozenset({"XObject", "ProcSet", "Properties"})
-# What every reader takes as a real number, whichever way it is written.
-_REAL = frozenset({"CA", "ca", "LW", "ML", "FL", "UserUnit"})
+# What every reader takes as real numbers, whichever way they are written.
+_COORDINATES = frozenset(
+    {
+        "MediaBox", "CropBox", "BleedBox", "TrimBox", "ArtBox", "Rect", "BBox", "Matrix", "QuadPoints", "L",
+        "Vertices", "CL", "RD", "C", "IC", "BG", "BC", "CA", "ca", "LW", "ML", "FL", "UserUnit",
+    }
+)  # fmt: skip
 _TREES = frozenset({"ParentTree", "IDTree"})
 # What a screen reader says instead of what is shown (14.9); none of it may come later.
 _SPOKEN = frozenset({"ActualText", "Alt", "E"})
@@ -35,7 +40,8 @@ class Likeness:
     def keys(self, before: dict[str, Any], after: dict[str, Any], free: frozenset[str]) -> Iterator[str]:
         """The keys of which the values differ, without those that may."""
         for key in sorted(before.keys() | after.keys()):
-            if key not in free and not self.same(before.get(key), after.get(key)):
+            old, new = before.get(key), after.get(key)
+            if key not in free and not self.same(old, new) and not self._same_numbers(key, old, new):
                 yield key
 
     def same(
@@ -56,16 +62,22 @@ class Likeness:
         if both_dicts(before, after):
             return before.keys() == after.keys() and all(
                 self.same(before[key], after[key], depth + 1, pairs)
-                or (key in _REAL and _both_numbers([before[key]], [after[key]]) and before[key] == after[key])
+                or self._same_numbers(key, before[key], after[key])
                 for key in before
             )
-        if _both_numbers(before, after):
-            return bool(before == after)
         if both_lists(before, after):
             return len(before) == len(after) and all(
                 self.same(*pair, depth + 1, pairs) for pair in zip(before, after, strict=True)
             )
         return equal(before, after)
+
+    def _same_numbers(self, key: str, before: Any, after: Any) -> bool:
+        """Whether both are the same coordinates, with or without a decimal point."""
+        if key not in _COORDINATES:
+            return False
+        before, after = self.old.resolve_all(before), self.new.resolve_all(after)
+        numbers = [each if isinstance(each, list) else [each] for each in (before, after)]
+        return bool(before == after) and all(type(each) in (int, float) for each in numbers[0] + numbers[1])
 
     def kept(self, before: list[Any], after: list[Any]) -> tuple[list[Any], list[Any]]:
         """What was added to a list, and what is gone from it; an item that led nowhere is not missed."""
@@ -82,9 +94,15 @@ class Likeness:
 
     def in_order(self, before: list[Any], after: list[Any]) -> bool:
         """Whether what a list still has of ``before`` stands in the same order."""
-        places = {each: place for place, each in enumerate(after) if isinstance(each, Reference)}
-        kept = [places[each] for each in before if isinstance(each, Reference) and each in places]
-        return kept == sorted(kept)
+        left = list(enumerate(after))
+        places: list[int] = []
+        for each in before:
+            for at, (place, candidate) in enumerate(left):
+                if candidate == each or (not isinstance(each, Reference) and self.same(each, candidate)):
+                    places.append(place)
+                    del left[at]
+                    break
+        return places == sorted(places)
 
     def grows(self, before: Any, after: Any, depth: int = 0) -> bool:
         """Whether all that was there is there still: keys may be added, and items of lists."""
@@ -223,17 +241,7 @@ def equal(before: Any, after: Any) -> bool:
         return before.keys() == after.keys() and all(equal(before[key], after[key]) for key in before)
     if isinstance(before, Reference) or isinstance(after, Reference):
         return type(before) is type(after) and bool(before == after)
-    if _both_numbers(before, after):
-        return bool(before == after)
     if isinstance(before, list) and isinstance(after, list):
         return len(before) == len(after) and all(map(equal, before, after))
     # Readers pass over a real number where they look for an integer.
     return type(before) is type(after) and bool(before == after)
-
-
-def _both_numbers(before: Any, after: Any) -> bool:
-    """Whether both are arrays of nothing but numbers: coordinates, which may be written either way."""
-    return all(
-        isinstance(each, list) and all(type(number) in (int, float) for number in each)
-        for each in (before, after)
-    )

@@ -18,6 +18,7 @@ from verifier.scan import drawable
 _SCALE = 2.0  # 144 dots per inch
 _MOST_POINTS = 10_000_000  # a sheet of A0 or Arch E has nine
 _INK = 40  # of 255, darker than the paper around
+_SEEN = 16  # of 255, where nothing should differ
 _COVERED = 100  # of 255, lighter than before
 _KEPT = 0.5  # of the ink's darkness
 _FEW = 16  # pixels within a line's height: less than a digit in small print
@@ -46,6 +47,10 @@ class Box:
         """Whether nothing of it could be seen."""
         return self.x1 - self.x0 <= 0 or self.y1 - self.y0 <= 0
 
+    def is_as_wide_as(self, width: float) -> bool:
+        """Whether it is that wide and that high."""
+        return min(self.x1 - self.x0, self.y1 - self.y0) >= width
+
     def grown(self, by: float) -> Box:
         """The rectangle with a margin around it."""
         return Box(self.page, self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
@@ -61,6 +66,8 @@ class Box:
         return f"{self.x0:.0f} {self.y0:.0f} {self.x1:.0f} {self.y1:.0f}"
 
 
+# Points: what is as wide and as high is no part of a letter.
+_NO_PART = 8.0
 # Points: more than between two letters, or two lines of one paragraph.
 _APART = 9.0
 
@@ -94,6 +101,9 @@ class Drawn:
             CannotDraw: as `Drawings.hides`.
         """
         if self.quads:
+            around = [_around(self.box.page, quad) for quad in self.quads]
+            if not all(each.is_as_wide_as(_NO_PART) or pages.has_ink(each) for each in around):
+                return "CONTENT_JOINED", {"kind": self.name, "page": self.page}
             if pages.reads_as_words(self, others):
                 return "CONTENT_JOINED", {"kind": self.name, "page": self.page}
         elif self.joins:
@@ -104,6 +114,10 @@ class Drawn:
         ):
             return "CONTENT_COVERED", {"name": self.name, "page": self.page, "box": self.box.told}
         return None
+
+
+def _around(page: int, quad: Sequence[float]) -> Box:
+    return Box(page, min(quad[::2]), min(quad[1::2]), max(quad[::2]), max(quad[1::2]))
 
 
 class CannotDraw(Exception):
@@ -160,6 +174,25 @@ class Drawings:
         noise = self._noise(box.page)
         return noise < _NOISE or _together(_lost(ink, kept, _INK + 2 * noise)) > _FEW
 
+    def hide_together(self, boxes: Sequence[Box]) -> bool:
+        """Whether ink of one page is gone within all of these boxes, of which each hides next to nothing.
+
+        Raises:
+            CannotDraw: as in `hides`.
+        """
+        from PIL import Image, ImageChops
+
+        page = boxes[0].page
+        before, after = self._draw(False, page, True), self._draw(True, page, True)
+        if before.size != after.size:
+            return True
+        places = Image.new("L", before.size)
+        for box in boxes:
+            if (area := self._area(box, before.size)) is not None:
+                places.paste(255, area)
+        lost = ImageChops.multiply(_lost(_ink(before), _ink(after), _INK + 2 * self._noise(page)), places)
+        return _together(lost) > _FEW
+
     def has_ink(self, box: Box) -> bool:
         """Whether the signed page shows anything within the box.
 
@@ -183,7 +216,7 @@ class Drawings:
         if before.size != after.size or area is None:
             return bool(before.size != after.size)
         difference = ImageChops.difference(before.crop(area), after.crop(area))
-        return int(sum(difference.histogram()[_INK:])) > _FEWEST
+        return int(sum(difference.histogram()[_SEEN:])) > _FEWEST
 
     def has_as_much_ink(self, box: Box) -> bool:
         """Whether the box holds about as much ink as it did, wherever in it.

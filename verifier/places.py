@@ -16,6 +16,10 @@ from verifier.pdf.document import Document
 _POINTS = ("QuadPoints", "L", "Vertices", "CL")
 # Programs draw an icon at a rectangle's corner, whatever its size.
 _ICON = 32.0
+# Arrows, leader lines and captions, as large as the program likes; points.
+_ENDS = frozenset({"LE", "LL", "LLE", "LLO", "Cap", "CO"})
+_FAR = 100.0
+_NO_ROTATE = 16
 _ICONS = frozenset({"Text", "FileAttachment"})
 
 
@@ -39,10 +43,14 @@ def places(document: Document, annotation: dict[str, Any]) -> tuple[Box, ...]:
     kind = document.get(annotation, "Subtype")
     xs, ys = rectangle[::2], rectangle[1::2]
     reach = 0.0
+    turned = document.resolve(annotation.get("F"))
+    if isinstance(turned, int) and turned & _NO_ROTATE:
+        # It stays upright on a turned page, around its upper left corner.
+        reach = max(max(xs) - min(xs), max(ys) - min(ys))
     if kind != "Widget":
         for points in _points(document, annotation):
             xs, ys = xs + points[::2], ys + points[1::2]
-        reach = _reach(document, annotation, str(kind))
+        reach = max(reach, _reach(document, annotation, str(kind)))
     box = Box(0, min(xs), min(ys), max(xs), max(ys)).grown(reach)
     if box.is_empty:
         return ()
@@ -102,5 +110,7 @@ def _reach(document: Document, annotation: dict[str, Any], kind: str) -> float:
     border = document.resolve(annotation.get("Border"))
     third = border[2] if isinstance(border, list) and len(border) > 2 else None
     widths = [document.get(annotation, "BS", "W"), document.resolve(third)]
+    if annotation.keys() & _ENDS:
+        return _FAR
     width = max([1.0, *(float(each) for each in widths if type(each) in (int, float))])
     return max(width, _ICON if kind in _ICONS else 0.0)

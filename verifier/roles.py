@@ -38,7 +38,8 @@ _FROM_CATALOG: dict[str, Kind] = {
     "Extensions": "extensions", "StructTreeRoot": "structure",
     "PieceInfo": "metadata", "MarkInfo": "metadata",
 }  # fmt: skip
-# References that point back up or across, and say nothing about what they point at.
+# References that point back up or across, and say nothing about what they point at. What a page or a field
+# has from above counts, so their parents are followed.
 _BACK = frozenset({"Parent", "P", "Pg", "Popup", "IRT"})
 
 
@@ -143,7 +144,8 @@ class _Walk:
         entry = self._document.entries.get(number)
         value = self._document.object(Reference(number, entry.generation if entry is not None else 0))
         own = _own(value, number)
-        self._roles[number] = roles = known if own is None else known | {own}
+        is_one = own is not None and any(self._is(own, role, number) for role in known)
+        self._roles[number] = roles = known | {own} if own is not None and is_one else known
         page = self._pages.get(number, self._page_of.get(number))
         for role in roles:
             self._inside(value, role, page)
@@ -167,7 +169,9 @@ class _Walk:
 
     def _enter(self, reference: Reference, role: Role, page: int | None) -> None:
         value = self._document.object(reference)
-        role = _own(value, reference.number) or role
+        own = _own(value, reference.number)
+        if own is not None and self._is(own, role, reference.number):
+            role = own
         if role.kind == "pages" and isinstance(value, dict) and "Kids" not in value:
             role = Role("page", reference.number)  # whatever it calls itself
         if role.kind in ("field", "annotation") and isinstance(value, dict):
@@ -182,6 +186,17 @@ class _Walk:
         self._roles[reference.number] = known | {role}
         self._inside(value, role, page)
 
+    def _is(self, own: Role, met_as: Role, number: int) -> bool:
+        """Whether an object is what it calls itself: where it stands tells, not its /Type alone."""
+        if own.kind == "page":
+            return number in self._pages
+        if own.kind == "catalog":
+            root = self._document.trailer.get("Root")
+            return isinstance(root, Reference) and root.number == number
+        if own.kind == "pages":
+            return met_as.kind in ("catalog", "pages", "page")
+        return met_as.kind in _PARTS_OF_PAGES or number in self._document.once(on_pages)
+
     def _inside(self, value: Any, role: Role, page: int | None) -> None:
         if isinstance(value, list):
             below = _of_item(role)
@@ -194,6 +209,21 @@ class _Walk:
             for key, item in value.items():
                 if type(item) not in _PLAIN and (of_key := _of_key(role, key, value)) is not None:
                     self._meet(item, of_key, page)
+
+
+# Where annotations and fields are met; elsewhere they are listed by a page.
+_PARTS_OF_PAGES = frozenset({"annotations", "annotation", "fields", "field"})
+
+
+def on_pages(document: Document) -> frozenset[int]:
+    """The numbers of what pages list as annotations."""
+    listed = (document.resolve(page.get("Annots")) for _, page in document.pages())
+    return frozenset(
+        each.number
+        for annotations in listed
+        for each in (annotations if isinstance(annotations, list) else ())
+        if isinstance(each, Reference)
+    )
 
 
 def page_numbers(document: Document) -> dict[int, int]:
@@ -239,12 +269,18 @@ def _of_key(role: Role, key: str, value: dict[str, Any]) -> Role | None:
     if kind == "form":
         return {"Fields": Role("fields"), "DR": Role("resources"), "XFA": Role("xfa")}.get(key, OTHER)
     if kind == "field":
+        if key == "Parent":
+            return Role("field")
         return None if key in _BACK else _below_field(role, key)
     if kind == "page":
         if key == "PieceInfo":
             return Role("metadata")
+        if key == "Parent":
+            return Role("pages")
         return None if key in _BACK else Role("annotations", role.owner) if key == "Annots" else OTHER
     if kind == "pages":
+        if key == "Parent":
+            return Role("pages")
         return None if key in _BACK else Role("pages") if key == "Kids" else OTHER
     if kind == "annotation":
         return None if key in _BACK else OTHER

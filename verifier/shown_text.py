@@ -78,7 +78,7 @@ def draws_only_text(document: Document, look: Stream) -> bool:
     except Damaged as error:
         raise Unreadable from error
     painted = 0
-    for operator, operands in _operations(content):
+    for operator, operands in operations(content):
         if operator not in _TEXT_OPERATORS:
             return False
         painted += operator in _PAINTS
@@ -148,7 +148,7 @@ def _shown(
     own = document.get(look, "Resources", "Font")
     fonts = {**fonts, **own} if isinstance(fonts, dict) and isinstance(own, dict) else own or fonts
     pen, kept, line = _Pen(matrix=outer), [], _UNIT
-    for operator, operands in _operations(content):
+    for operator, operands in operations(content):
         if operator == "q":
             kept.append(pen)
         elif operator == "Q" and kept:
@@ -239,7 +239,7 @@ def _read(decode: Decode | None, operands: list[Any], *, raw: bool) -> str:
     return read
 
 
-def _operations(content: bytes) -> Iterator[tuple[str, list[Any]]]:
+def operations(content: bytes) -> Iterator[tuple[str, list[Any]]]:
     """Each operator with what stands before it."""
     parser = Parser(content)
     operands: list[Any] = []

@@ -5,16 +5,19 @@ ISO 32000-2, 12.7 (fields), 12.8.1 (signature dictionaries), 12.8.2 (DocMDP, Fie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from verifier.font_codes import text_of_value
 from verifier.pdf.document import Document
 from verifier.pdf.objects import Reference, TooMuch
 
 _MOST_FIELDS = 200_000
 _LONGEST_NAME = 4_096
 _MOST_SIGNATURES = 200
+_LANGUAGE = re.compile("\x1b[A-Za-z]{2,8}\x1b")
 
 
 @dataclass(frozen=True)
@@ -210,14 +213,8 @@ def _fields(document: Document, parameters: dict[str, Any]) -> Locks:
 
 
 def text(value: Any) -> str:
-    """A text string (ISO 32000-2, 7.9.2.2): UTF-16 or UTF-8 by its mark, else nearly Latin-1."""
-    if not isinstance(value, bytes):
-        return ""
-    if value.startswith((b"\xfe\xff", b"\xff\xfe")):
-        return value.decode("utf-16", "replace")
-    if value.startswith(b"\xef\xbb\xbf"):
-        return value[3:].decode("utf-8", "replace")
-    return value.decode("latin-1")
+    """A text string (ISO 32000-2, 7.9.2.2), without the marks of its language (7.9.2.2.2)."""
+    return _LANGUAGE.sub("", text_of_value(value)) if isinstance(value, bytes) else ""
 
 
 def _reversed(value: Any) -> list[Any]:

@@ -16,6 +16,10 @@ LOOK = b"/Type /XObject /Subtype /Form /BBox [0 0 300 30] /Resources << /Font <<
 Objects = dict[int, bytes]
 
 
+# Of a second field; whether that signature is a good one, the first one's judgement does not ask.
+SECOND = b"<< /Type /Sig /Filter /Adobe.PPKLite /ByteRange [0 1 2 1] /Contents <3000> >>"
+
+
 def stream(content: bytes, entries: bytes = b"", length: bytes | None = None) -> bytes:
     size = length if length is not None else b"/Length %d" % len(content)
     return b"<< %s %s >>\nstream\n%s\nendstream" % (entries, size, content)
@@ -53,5 +57,5 @@ def document(
 
 def changes(pdf: bytes) -> str:
     answer = inspect(pdf, anchors=[], moment=NOW)
-    assert [each.integrity for each in answer.signatures] == ["intact"]
+    assert answer.signatures[0].integrity == "intact"
     return answer.signatures[0].changes

@@ -93,6 +93,9 @@ def note(box: bytes, more: bytes = b"") -> bytes:
 COVER = {21: b"<< /Type /XObject /Subtype /Form /BBox [0 0 600 842] /Length %d >>\nstream\n%s\nendstream" % (
     len(_WHITE), _WHITE
 )}  # fmt: skip
+# A field that somebody else signed; whether that signature is a good one is not asked here.
+COVER[23] = b"<< /Type /Sig /Filter /Adobe.PPKLite /ByteRange [0 1 2 1] /Contents <3000> >>"
+SIGNED = b"/AP << /N 21 0 R >> /V 23 0 R"
 
 
 def with_annotation(pdf: bytes, annotation: bytes) -> dict[int, bytes]:
@@ -145,7 +148,7 @@ def test_a_note_over_what_was_shown_is_forbidden() -> None:
 @pytest.mark.parametrize("box", [b"[60 590 300 620]", b"[0 0 595 842]"])
 def test_a_signature_field_over_what_was_shown_is_forbidden(box: bytes) -> None:
     pdf = signed()
-    changes, codes = changes_of(revised(pdf, with_field(pdf, new_field(b"Sig", box, b"/AP << /N 21 0 R >>"))))
+    changes, codes = changes_of(revised(pdf, with_field(pdf, new_field(b"Sig", box, SIGNED))))
     assert (changes, "CONTENT_COVERED" in codes) == ("forbidden", True)
 
 
@@ -318,7 +321,7 @@ def test_default_resources_are_fonts_and_not_drawings() -> None:
 def test_a_signature_field_that_only_its_page_lists_is_judged_as_one() -> None:
     pdf = signed()
     assert changes_of(revised(pdf, with_annotation(pdf, new_field(b"Sig"))))[0] == "permitted"
-    cover = new_field(b"Sig", b"[60 590 300 620]", b"/AP << /N 21 0 R >>")
+    cover = new_field(b"Sig", b"[60 590 300 620]", SIGNED)
     assert changes_of(revised(pdf, with_annotation(pdf, cover)))[0] == "forbidden"
     assert changes_of(revised(pdf, with_annotation(pdf, new_field(b"Tx"))))[0] == "forbidden"
 
@@ -507,7 +510,7 @@ def test_a_signature_may_lie_on_its_line_where_nothing_else_stands(drawn: bytes,
     pdf = sign(table(found))
     catalog = body(pdf, 1).replace(b"/Fields [6 0 R]", b"/Fields [6 0 R 20 0 R]")
     page = body(pdf, 3).replace(b"/Annots [6 0 R]", b"/Annots [6 0 R 20 0 R]")
-    field = new_field(b"Sig", b"[60 310 310 350]", b"/AP << /N 21 0 R >>")
+    field = new_field(b"Sig", b"[60 310 310 350]", SIGNED)
     assert changes_of(revised(pdf, {1: catalog, 3: page, 20: field, **COVER}))[0] == expected
     as_note = note(b"[60 310 310 350]", b"/AP << /N 21 0 R >>")
     assert changes_of(revised(pdf, {3: page, 20: as_note, **COVER}))[0] == "forbidden"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import pytest
 from odd_files import sign, table
-from one_page import FONT, LOOK, PAGE, TEXT, Objects, changes, document, look, stream
+from one_page import FONT, LOOK, PAGE, SECOND, TEXT, Objects, changes, document, look, stream
 
 from tests.fuzz.writing import appended
 
@@ -335,7 +335,224 @@ def test_the_place_is_found_on_every_page(turned: int, cut: bytes) -> None:
         revision = {
             1: objects[1].replace(b"[6 0 R ", b"[6 0 R 20 0 R "),
             3: objects[3].replace(b"6 0 R ", b"6 0 R 20 0 R "),
-            20: b"<< %s %s /P 3 0 R /AP << /N 21 0 R >> >>" % (SIGNATURE, box),
+            20: b"<< %s %s /P 3 0 R /V 22 0 R /AP << /N 21 0 R >> >>" % (SIGNATURE, box),
+            22: SECOND,
             21: stream(b"1 g 0 0 300 40 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 300 40]"),
         }
         assert changes(appended(pdf, revision)) == expected
+
+
+PLAIN_LOOK = stream(b"0.6 g 0 0 300 40 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 300 40]")
+
+
+def with_note(objects: Objects, annotation: bytes, more: Objects | None = None) -> Objects:
+    revision = {
+        3: objects[3].replace(b"6 0 R ", b"6 0 R 20 0 R "),
+        20: b"<< %s >>" % annotation,
+        **(more or {}),
+    }
+    if b"/FT /Sig" in annotation:
+        revision[1] = objects[1].replace(b"[6 0 R ", b"[6 0 R 20 0 R ")
+    return revision
+
+
+BOX = b"/BBox [0 0 300 40] "
+
+
+def form(content: bytes, entries: bytes = BOX) -> bytes:
+    return stream(content, b"/Type /XObject /Subtype /Form " + entries)
+
+
+UNDERLINE = (
+    b"/Type /Annot /Subtype /Underline /F 4 %s /QuadPoints [72 718 280 718 72 696 280 696] /AP %%s" % OVER
+)
+LINE = b"1 0 0 RG 0 6 m 208 6 l S"
+LOOKS = {
+    "five numbers": (b"<< /N 21 0 R >>", {21: form(LINE, b"/BBox [0 0 300 40 0]")}),
+    "an unknown operator": (b"<< /N 21 0 R >>", {21: form(LINE + b" foo")}),
+    "too few operands": (b"<< /N 21 0 R >>", {21: form(b"1 0 0 1 0 cm " + LINE)}),
+    "dashes below zero": (b"<< /N 21 0 R >>", {21: form(b"[-1] 0 d " + LINE)}),
+    "a state of a string": (
+        b"<< /N 21 0 R >>",
+        {21: form(b"/G gs " + LINE, BOX + b"/Resources << /ExtGState << /G << /ca (1) >> >> >>")},
+    ),
+    "a layer": (
+        b"<< /N 21 0 R >>",
+        {21: form(b"/OC /L BDC %s EMC" % LINE, BOX + b"/Resources << /Properties << /L 22 0 R >> >>"),
+         22: b"<< /Type /OCG /Name (x) >>"},
+    ),
+    "states without a state": (b"<< /N << /On 21 0 R >> >>", {21: form(LINE)}),
+    "a look for who presses": (b"<< /N 21 0 R /D 22 0 R >>", {21: form(LINE), 22: form(LINE + b" " + LINE)}),
+    "compressed oddly": (
+        b"<< /N 21 0 R >>",
+        {21: stream(zlib.compress(LINE), b"/Type /XObject /Subtype /Form /BBox [0 0 300 40] "
+                    b"/Filter /FlateDecode /DecodeParms << /Predictor 12.0 >>")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_new_look_is_drawn_alike_by_every_program(name: str) -> None:
+    objects = document()
+    pdf = sign(table(objects))
+    plain = with_note(objects, UNDERLINE % b"<< /N 21 0 R >>", {21: form(LINE)})
+    assert changes(appended(pdf, plain)) == "permitted"
+    look_of, more = LOOKS[name]
+    assert changes(appended(pdf, with_note(objects, UNDERLINE % look_of, more))) != "permitted"
+
+
+@pytest.mark.parametrize(
+    "flags", [b"/F 32", b"/F 36", b"/F 288", b"/F 4294967298", b"/F 36.0", b"/F 22 0 R", b"/F -1"]
+)
+def test_no_flag_hides_an_addition_from_the_check(flags: bytes) -> None:
+    objects = document()
+    pdf = sign(table(objects))
+    note = b"/Type /Annot /Subtype /Square %s /IC [1 1 1] /C [1 1 1] %s" % (OVER, flags)
+    assert changes(appended(pdf, with_note(objects, note, {22: b"36"}))) == "forbidden"
+
+
+@pytest.mark.parametrize("title", [b"", b"/T ()"])
+def test_a_field_that_shows_something_has_a_name(title: bytes) -> None:
+    objects = document()
+    pdf = sign(table(objects))
+    field = SIGNATURE.replace(b"/T (Baru)", title) + b" %s /AP << /N 21 0 R >>" % OVER
+    assert changes(appended(pdf, with_note(objects, field, {21: PLAIN_LOOK}))) == "forbidden"
+
+
+@pytest.mark.parametrize("drawn", [b"0 0 0 RG 0 10 m 90 10 l S", b"0 g 2 2 3 9 re f", b"/P sh"])
+def test_a_field_that_waits_draws_nothing(drawn: bytes) -> None:
+    objects = document()
+    pdf = sign(table(objects))
+    for content, expected in ((b"% waits", "permitted"), (drawn, "forbidden")):
+        revision = with_note(objects, SIGNATURE + b" %s /AP << /N 21 0 R >>" % BESIDE, {21: form(content)})
+        assert changes(appended(pdf, revision)) == expected
+
+
+def test_many_dots_do_not_hide_a_digit() -> None:
+    objects = document()
+    pdf = sign(table(objects))
+    # The first digit of the amount, in squares of 1.4 points that hide next to nothing each.
+    notes, revision = [], {}
+    for row in range(11):
+        for column in range(8):
+            number = 20 + len(notes)
+            x, y = 163 + 1.4 * column, 698 + 1.4 * row
+            place = b"/Rect [%.1f %.1f %.1f %.1f]" % (x, y, x + 1.4, y + 1.4)
+            revision[number] = b"<< /Type /Annot /Subtype /Text %s /F 4 /AP << /N 200 0 R >> >>" % place
+            notes.append(b"%d 0 R " % number)
+    revision[200] = form(b"1 g 0 0 9 9 re f", b"/BBox [0 0 9 9]")
+    revision[3] = objects[3].replace(b"6 0 R ", b"6 0 R " + b"".join(notes))
+    assert changes(appended(pdf, revision)) == "forbidden"
+
+
+def test_marks_lie_on_words_and_are_as_large_as_letters() -> None:
+    objects = document()
+    pdf = sign(table(objects))
+    mark = b"/Type /Annot /Subtype /Highlight /F 4 /C [1 1 0] /Rect [%d %d %d %d]"
+    for box, expected in (
+        ((72, 696, 280, 718), "permitted"),
+        ((285, 696, 289, 718), "forbidden"),  # a bar behind the amount
+        ((285, 600, 385, 618), "permitted"),  # no part of a letter
+    ):
+        assert changes(appended(pdf, with_note(objects, mark % box))) == expected, box
+    line = mark % (72, 696, 280, 718) + b" /QuadPoints [72 702 280 702 72 700 280 700]"
+    assert changes(appended(pdf, with_note(objects, line))) == "forbidden"
+
+
+@pytest.mark.parametrize(
+    "ends", [b"/LE [/ClosedArrow /None]", b"/LL 300", b"/Cap true /CO [0 30]", b"/LLE 200 /LL 1"]
+)
+def test_what_a_line_may_draw_beyond_its_ends(ends: bytes) -> None:
+    objects = document()
+    pdf = sign(table(objects))
+    line = b"/Type /Annot /Subtype /Line /F 4 /Rect [72 640 280 660] /L [72 650 280 650] /C [1 1 1] "
+    assert changes(appended(pdf, with_note(objects, line))) == "permitted"
+    assert changes(appended(pdf, with_note(objects, line + ends))) == "forbidden"
+
+
+def test_an_upright_note_on_a_turned_page_is_looked_at_where_it_is_turned_to() -> None:
+    objects = document(page=b"/Rotate 90")
+    pdf = sign(table(objects))
+    square = b"/Type /Annot /Subtype /Square /F %d /Rect [60 520 80 680] /AP << /N 21 0 R >>"
+    for flags, expected in ((4, "permitted"), (20, "forbidden")):
+        revision = with_note(
+            objects, square % flags, {21: form(b"1 g 0 0 20 160 re f", b"/BBox [0 0 20 160]")}
+        )
+        assert changes(appended(pdf, revision)) == expected
+
+
+def test_a_widget_does_not_become_a_field_of_nothing() -> None:
+    field = TX % (b"1.000", b"/AP << /N 9 0 R >>")
+    pdf = sign(table(document({8: field, 9: look(b"(1.000) Tj")}, fields=b"8 0 R")))
+    assert changes(appended(pdf, {8: field[:-2] + b"/Kids [] >>"})) == "forbidden"
+
+
+@pytest.mark.parametrize("packed", [b"48 65 zz 6C>", b"48%65>", b"4865>\0"])
+def test_hexadecimal_digits_are_read_alike_where_nothing_else_stands(packed: bytes) -> None:
+    pdf = sign(table(document()))
+    digits = TEXT.hex().encode()
+    assert changes(by_hand(pdf, {4: stream(digits + b">", b"/Filter /ASCIIHexDecode")})) == "permitted"
+    odd = digits[:20] + packed[2:-1].strip(b"0123456789ABCDEF>") + digits[20:] + packed[-1:]
+    assert changes(by_hand(pdf, {4: stream(odd, b"/Filter /ASCIIHexDecode")})) == "forbidden"
+
+
+def test_what_a_page_and_a_field_have_from_above_counts() -> None:
+    objects = document({8: b"<< /Type /Pages /Resources << /Font << /F1 5 0 R >> >> >>"})
+    objects[3] = (
+        objects[3]
+        .replace(b"/Parent 2 0 R", b"/Parent 8 0 R")
+        .replace(b"/Resources << /Font << /F1 5 0 R >> >>", b"")
+    )
+    pdf = sign(table(objects))
+    assert (
+        changes(appended(pdf, {8: objects[8].replace(b"5 0 R", b"20 0 R"), 20: FONT % NINES})) == "forbidden"
+    )
+    field = b"<< /Type /Annot /Subtype /Widget /Parent 9 0 R /Rect [72 600 372 630] /P 3 0 R /F 4 >>"
+    above = b"<< /FT /Tx /T (x) /V (%s) /DA (/F1 12 Tf 0 g) >>"
+    pdf = sign(table(document({8: field, 9: above % b"1"}, notes=b"8 0 R")))
+    assert changes(appended(pdf, {9: above % b"9"})) == "forbidden"
+
+
+@pytest.mark.parametrize(
+    "guise", [b"/Type /Annot /Subtype /Text", b"/Type /Catalog", b"/Type /Page", b"/FT /Tx /T (x)"]
+)
+def test_resources_are_what_they_are_used_for(guise: bytes) -> None:
+    objects = document({8: b"<< %s /F1 5 0 R >>" % guise})
+    objects[3] = objects[3].replace(b"/Font << /F1 5 0 R >>", b"/Font 8 0 R")
+    pdf = sign(table(objects))
+    assert (
+        changes(appended(pdf, {8: objects[8].replace(b"5 0 R", b"20 0 R"), 20: FONT % NINES})) == "forbidden"
+    )
+
+
+def test_stale_looks_are_not_brought_to_light() -> None:
+    field = TX % (b"1.000", b"/AP << /N 9 0 R >>")
+    objects = document({8: field, 9: look(b"(9.000) Tj")}, fields=b"8 0 R", form=b"/NeedAppearances true")
+    pdf = sign(table(objects))
+    assert changes(appended(pdf, {1: objects[1].replace(b"true", b"false")})) == "forbidden"
+
+
+def test_many_small_steps_are_one_change() -> None:
+    field = TX % (b"1.000", b"/AP << /N 9 0 R >>")
+    pdf = sign(table(document({8: field, 9: look(b"(1.000) Tj")}, fields=b"8 0 R")))
+    weights = []
+    for step in range(1, 9):
+        shown = b"%.2f g (1.000) Tj 0 -0 Td %.2f g ( 9.876) Tj" % (step / 9, 1 - step / 9)
+        pdf = appended(pdf, {9: look(shown)})
+        weights.append(changes(pdf))
+    assert weights[-1] == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("title", "listed"),
+    [
+        (b"(Harga\\222)", b"<FEFF004800610072006700612122>"),
+        (b"(Harga)", b"<FEFF001B0069006400490044001B00480061007200670061>"),
+    ],
+)
+def test_a_lock_names_a_field_in_any_encoding(title: bytes, listed: bytes) -> None:
+    rule = b"/TransformMethod /FieldMDP /TransformParams << /Action /Include /Fields [%s] >>" % listed
+    lock = b"/Reference [<< %s >>]" % rule
+    field = TX.replace(b"/T (Jumlah)", b"/T " + title) % (b"", b"")
+    pdf = sign(table(document({8: field}, fields=b"8 0 R", reference=lock)))
+    assert changes(appended(pdf, {8: field.replace(b"/V ()", b"/V (1)")})) == "forbidden"

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 from odd_files import sign, table
-from one_page import FONT, LOOK, PAGE, Objects, changes, document, stream
+from one_page import FONT, LOOK, PAGE, SECOND, Objects, changes, document, stream
 
 from tests.fuzz.writing import appended
 from verifier.pdf.encryption import _rc4
@@ -165,11 +165,15 @@ def test_data_that_is_a_page_at_the_same_time_is_a_page() -> None:
     assert changes(appended(pdf, {4: stream(b"0 0 90 90 re f")})) == "forbidden"
 
 
+SIGNED_FIELD = b"/Type /Annot /Subtype /Widget /FT /Sig /T (Dua)"
+
+
 def second_signature(objects: Objects, box: bytes) -> Objects:
     return {
         1: objects[1].replace(b"[6 0 R ", b"[6 0 R 30 0 R "),
         3: objects[3].replace(b"6 0 R ", b"6 0 R 30 0 R "),
-        30: b"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Dua) /F 4 /Rect %s /AP << /N 31 0 R >> >>" % box,
+        30: b"<< %s /F 4 /Rect %s /V 32 0 R /AP << /N 31 0 R >> >>" % (SIGNED_FIELD, box),
+        32: SECOND,
         31: stream(b"1 g 0 0 150 50 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 150 50]"),
     }
 

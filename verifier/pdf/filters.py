@@ -68,10 +68,19 @@ def reads_one_way(encoded: bytes, filters: Any, parameters: Any) -> bool:
             return False
         if name == "FlateDecode" and not _is_whole_flate(data):
             return False
+        if name in _PLAIN_TEXT and not _PLAIN_TEXT[name].fullmatch(data):
+            return False
         if (settings or {}).get("Predictor", 1) not in (1, 2, *range(10, 16)):
             return False
         data = decode(data, name, settings)
     return True
+
+
+# Of what else stands there, every reader makes something else.
+_PLAIN_TEXT = {
+    "ASCIIHexDecode": re.compile(rb"[0-9A-Fa-f\t\n\x0c\r ]*+(?:>[\t\n\x0c\r ]*+)?"),
+    "ASCII85Decode": re.compile(rb"[!-uz\t\n\x0c\r ]*+(?:~>[\t\n\x0c\r ]*+)?"),
+}
 
 
 def _is_whole_flate(data: bytes) -> bool:
