@@ -346,17 +346,9 @@ class Comparison:
                 or (self._places(widget, name) and _is_printed_only(widget))
                 or not (signed or draws_nothing(self._new, widget))
                 or ("Kids" in widget and "Rect" in widget)  # some programs draw it, some look below
-                or self._has_another_look(widget)
             ):
                 self._forbid("CHANGE_FIELD_ADDED", name=name, page=self._page_of_widget(widget))
             self._check_cover(widget, name, was_there=False, on_line=True, empty="AP" not in widget)
-
-    def _has_another_look(self, widget: dict[str, Any]) -> bool:
-        """Whether a look waits for somebody to point at it, or to press it."""
-        looks = self._new.get(widget, "AP")
-        return isinstance(looks, dict) and any(
-            looks.get(key) not in (None, looks.get("N")) for key in ("R", "D")
-        )
 
     def _is_older_signature(self, value: Any) -> bool:
         """Whether a signature was there before; one that a second field shows reads as a second signer's."""

@@ -196,7 +196,6 @@ ADDED = {
     "a painted field": b"%s %s /MK << /BG [1 1 1] >>" % (SIGNATURE, OVER),
     "words without a signature": b"%s %s /AP << /N 23 0 R >>" % (SIGNATURE, BESIDE),
     "a stamp called a field": b"%s %s /AP << /N 21 0 R >>" % (SIGNATURE.replace(b"Widget", b"Stamp"), BESIDE),
-    "a look for who points at it": b"%s %s /AP << /N 21 0 R /R 23 0 R >>" % (SIGNATURE, BESIDE),
     "the first one's signature": b"%s %s /V 7 0 R /AP << /N 21 0 R >>" % (SIGNATURE, BESIDE),
 }
 
