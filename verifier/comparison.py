@@ -509,12 +509,16 @@ class Comparison:
                 self.outcome.add("undetermined", "CHANGES_UNDETERMINED", field=self._name)
             for box in () if _flags(widget) & HIDDEN else self._places(widget, name):
                 try:
-                    if pages.differs(box) and not (
+                    if not pages.differs(box):
+                        continue
+                    if (
                         value is not None
                         and self._has_known_fonts(widget)
                         and shows_all_of(self._new, node, widget, value)
                         and pages.has_as_much_ink(box)
                     ):
+                        self.outcome.add("permitted", "FIELD_REDRAWN", field=self._name, name=name)
+                    else:
                         self._forbid("CHANGE_FIELD", name=name, page=box.page + 1)
                 except CannotDraw:
                     self.outcome.add("undetermined", "PAGE_NOT_DRAWN", field=self._name, page=box.page + 1)

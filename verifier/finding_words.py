@@ -264,6 +264,11 @@ _TABLE: dict[str, tuple[Literal["error", "warning", "info"], str, str]] = {
         "Setelah tanda tangan {field} formulir diisi; dokumen mengizinkannya.",
         "After signature {field} the form was filled in, which the document allows.",
     ),
+    "FIELD_REDRAWN": (
+        "info",
+        "Setelah tanda tangan {field} isian {name} digambar ulang; nilainya tetap.",
+        "After signature {field} the field {name} was drawn anew; its value is the same.",
+    ),
     # Time
     "TIME_CLAIMED": (
         "info",

@@ -20,7 +20,7 @@ from verifier.report import FileAnswer, is_altered
 
 _MOST_PAGES = 4
 _EDGE, _FEW = 64, 2  # of 255, and pixels at 72 dots per inch
-_PERMITTED = frozenset({"FORM_FILLED", "ANNOTATED"})
+_PERMITTED = frozenset({"FORM_FILLED", "FIELD_REDRAWN", "ANNOTATED"})
 Look = tuple[Any, ...]
 
 

@@ -11,8 +11,10 @@ import zlib
 import pytest
 from odd_files import sign, table
 from one_page import FONT, LOOK, PAGE, SECOND, Objects, changes, document, stream
+from small_pki import NOW
 
 from tests.fuzz.writing import appended
+from verifier.by_file import inspect
 from verifier.pdf.encryption import _rc4
 
 TX = b"<< /Type /Annot /Subtype /Widget /FT /Tx %s /Rect [72 600 372 630] /P 3 0 R /F 4 /V (1.000.000) %s >>"
@@ -39,6 +41,15 @@ def written(x: float = 5, text: bytes = b"1.000.000", more: bytes = b"", font: b
 def test_a_look_made_anew_shows_the_same_value(new: bytes, expected: str) -> None:
     pdf = sign(table(document({8: FIELD, 9: written()}, fields=b"8 0 R")))
     assert changes(appended(pdf, {8: FIELD.replace(b"9 0 R", b"20 0 R"), 20: new})) == expected
+
+
+def test_a_look_made_anew_is_told() -> None:
+    pdf = sign(table(document({8: FIELD, 9: written()}, fields=b"8 0 R")))
+    anew = appended(pdf, {8: FIELD.replace(b"9 0 R", b"20 0 R"), 20: written(5.3)})
+    findings = inspect(anew, anchors=[], moment=NOW).findings
+    assert [dict(each.values) for each in findings if each.code == "FIELD_REDRAWN"] == [
+        {"field": "Satu", "name": "Jumlah"}
+    ]
 
 
 def test_a_look_made_anew_is_written_in_a_font_that_was_signed() -> None:
