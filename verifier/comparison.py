@@ -445,7 +445,7 @@ class Comparison:
         ):
             self._forbid("CHANGE_FIELD_LOCKED", name=known.name, page=page)
             return
-        if known.kind == "Btn" and self._is_push_button(after):
+        if known.kind == "Btn" and _integer(self._new.inherited(after, "Ff")) & PUSH_BUTTON:
             self._redrawn(after, known.name)  # it has no value that could be filled in
             return
         old, new = self._old_fields.get(number), self._new_fields.get(number)
@@ -534,10 +534,10 @@ class Comparison:
     def _page_has_the_same(self, key: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Whether a key of a page says what was inherited, what stands for it, or the same as an array."""
         if key in INHERITED:
-            old, new = _inherited(self._old, before, key), _inherited(self._new, after, key)
+            old, new = self._old.inherited(before, key), self._new.inherited(after, key)
             if key == "CropBox":
-                old = _inherited(self._old, before, "MediaBox") if old is None else old
-                new = _inherited(self._new, after, "MediaBox") if new is None else new
+                old = self._old.inherited(before, "MediaBox") if old is None else old
+                new = self._new.inherited(after, "MediaBox") if new is None else new
             return self._means_the_same(key, {key: old}, {key: new}) or self._like.same(old, new)
         if key == "Contents":
             old, new = self._old.resolve(before.get(key)), self._new.resolve(after.get(key))
@@ -725,15 +725,6 @@ class Comparison:
             self._forbid("CHANGE_ANNOTATION_ADDED", page=self._page_of_widget(annotation), kind=name)
             return ()
 
-    def _is_push_button(self, node: Any) -> bool:
-        for _ in range(_DEEPEST):
-            if not isinstance(node, dict):
-                break
-            if (flags := self._new.resolve(node.get("Ff"))) is not None:
-                return bool(_integer(flags) & PUSH_BUTTON)
-            node = self._new.resolve(node.get("Parent"))
-        return False
-
     def _share_of_page(self, box: Box) -> float:
         for index, (_, page) in enumerate(self._new.pages()):
             if index == box.page:
@@ -778,18 +769,6 @@ def _quads(values: Any) -> tuple[tuple[float, ...], ...]:
     if not isinstance(values, list) or not all(isinstance(each, int | float) for each in values):
         return ()
     return tuple(tuple(map(float, values[at : at + 8])) for at in range(0, len(values) - 7, 8))
-
-
-def _inherited(document: Document, page: dict[str, Any], key: str) -> Any:
-    """An attribute of a page, or of the nearest node above that has it (7.7.3.4)."""
-    node: Any = page
-    for _ in range(_DEEPEST):
-        if not isinstance(node, dict):
-            break
-        if (found := document.resolve(node.get(key))) is not None:
-            return found
-        node = document.resolve(node.get("Parent"))
-    return None
 
 
 def _integer(value: Any) -> int:

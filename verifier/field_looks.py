@@ -17,7 +17,6 @@ from verifier.shown_text import Disguised, Unreadable, count_shown, draws_only_t
 
 _PASSWORD = 1 << 13
 _COMBO = 1 << 17
-_DEEPEST = 32
 _MOST_OPTIONS = 10_000
 _MARK_BYTES = 2  # one character, of a font with two bytes for each
 # Programs exchange these where a font or a keyboard lacks one of them.
@@ -80,15 +79,8 @@ def shows_all_of(document: Document, field: dict[str, Any], widget: dict[str, An
 
 def inherited(document: Document, widget: dict[str, Any], field: dict[str, Any], key: str) -> Any:
     """What a widget or its field says under a key, or the nearest node above that does."""
-    for node in (widget, field):
-        above: Any = node
-        for _ in range(_DEEPEST):
-            if not isinstance(above, dict):
-                break
-            if (found := document.resolve(above.get(key))) is not None:
-                return found
-            above = document.resolve(above.get("Parent"))
-    return None
+    own = document.inherited(widget, key)
+    return document.inherited(field, key) if own is None else own
 
 
 def _is_formatted(document: Document, widget: dict[str, Any], field: dict[str, Any]) -> bool:

@@ -360,14 +360,8 @@ def _lightest_around(area: Any) -> Any:
     """For each pixel the lightest within `_AROUND`; doubling steps, as a rank filter takes far longer."""
     from PIL import ImageChops
 
-    lightest = area
-    for across in (True, False):
-        reach = 1
-        while reach < _AROUND:
-            step = min(reach, _AROUND - reach)
-            moved = ImageChops.offset(lightest, step if across else 0, 0 if across else step)
-            lightest = ImageChops.lighter(lightest, moved)
-            reach += step
+    row = _reached(area, _AROUND, darker=False, across=True)
+    lightest = _reached(row, _AROUND, darker=False, across=False)
     # Every step looked back; the middle of what was looked at is the pixel itself.
     return ImageChops.offset(lightest, -(_AROUND // 2), -(_AROUND // 2))
 

@@ -19,7 +19,7 @@ from verifier.pdf.syntax import Parser
 
 _Answer = TypeVar("_Answer")
 
-_MOST_STEPS = 32  # of references that lead to references
+_MOST_STEPS = 32  # of references that lead to references, or to what stands above
 _MOST_WHITE = 1024
 _MOST_TREE_NODES = 500_000
 _MOST_RESOLVED = 10_000
@@ -172,6 +172,16 @@ class Document:
                 return None
             container = container.get(key)
         return self.resolve(container)
+
+    def inherited(self, node: Any, key: str) -> Any:
+        """What a node of a tree says under a key, or the nearest one above it (/Parent) that does."""
+        for _ in range(_MOST_STEPS):
+            if not isinstance(node, dict):
+                break
+            if (found := self.resolve(node.get(key))) is not None:
+                return found
+            node = self.resolve(node.get("Parent"))
+        return None
 
     def object(self, reference: Reference) -> Any:
         """The indirect object, decrypted; None where it is free, missing or unreadable."""
