@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from storage.code import is_well_formed
 from storage.records import PublicRecord
 from storage.vocabulary import Unavailable
-from verifier.inspection import Inspector, inspect_asking
+from verifier.inspection import SECONDS, Inspector, inspect_asking
 from verifier.report import FileAnswer, Observation, Report
 from verifier.typed import read_typed
 from verifier.verdict import conclude
@@ -135,7 +135,7 @@ def check(
             moment=now,
             password=password,
             in_detail=in_detail,
-            **({"seconds": _ORIGINAL_SECONDS} if known_original else {}),
+            seconds=_ORIGINAL_SECONDS if known_original else SECONDS,
         )
     except Unavailable as error:
         # An original needs nobody to open it: the register has answered already.

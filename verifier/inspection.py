@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from verifier.revocation_source import RevocationSource
 
 # An answer within ten seconds, all in all; three of them are for addresses.
-_SECONDS = 9.0
+SECONDS = 9.0
 _ASKING_SECONDS = 3.0
 _LEAST_SECONDS = 0.2
 # What a responder could not tell, a list may; that is judged a second time.
@@ -57,7 +57,7 @@ def inspect_asking(
     moment: datetime,
     password: str | None,
     in_detail: bool = False,
-    seconds: float = _SECONDS,
+    seconds: float = SECONDS,
 ) -> FileAnswer:
     """What the file shows, with the revocation that ``source`` could learn; None asks nobody.
 
@@ -80,7 +80,7 @@ def inspect_asking(
     for _ in range(_ROUNDS):
         started = monotonic()
         # Judging once more takes about as long as it took.
-        left = min(asking, began + _SECONDS - started - took)
+        left = min(asking, began + SECONDS - started - took)
         if left < _LEAST_SECONDS:
             return _with(answer, Observation("REVOCATION_NO_TIME"))
         gathered = source.gather(answer.revocation_needs, left, tried={*crls, *ocsps})
@@ -97,7 +97,7 @@ def inspect_asking(
                 password=password,
                 in_detail=in_detail,
                 revocation=RevocationAnswers(tuple(crls), tuple(ocsps)),
-                seconds=max(began + _SECONDS - monotonic(), _LEAST_SECONDS),
+                seconds=max(began + SECONDS - monotonic(), _LEAST_SECONDS),
             )
         except Unavailable:
             return _with(answer, Observation("REVOCATION_NO_TIME"))
